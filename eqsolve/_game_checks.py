@@ -1,0 +1,152 @@
+"""Everything that can be checked about a game when it is built."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from eqsolve._checks import (
+    concrete,
+    require_callable,
+    require_finite,
+    require_no_captured_arrays,
+    unknown_name,
+)
+from eqsolve.expectation.rule import Rule
+
+if TYPE_CHECKING:
+    from eqsolve.game import Game
+
+
+def check_game(game: Game) -> None:
+    """Raise `TypeError` or `ValueError` that names the field, the value and the way out."""
+    _check_players(game)
+    _check_stages(game)
+    _check_functions(game)
+    require_finite(game.params, "Game.params")
+    require_finite(game.pay, "Game.pay")
+    require_finite(game.total, "Game.total")
+    _check_bounds(game)
+    _check_outcomes(game)
+
+
+def _check_players(game: Game) -> None:
+    if not game.pay:
+        raise ValueError("Game.pay is empty; a game needs at least one player: {player: {outcome: coefficient}}.")
+    if not game.actions:
+        raise ValueError("Game.actions is empty; give at least one Action(name, shape, owner).")
+    names = [action.name for action in game.actions]
+    if len(set(names)) < len(names):
+        raise ValueError(f"Game.actions has the names {names}; every action needs a name of its own.")
+    owners = dict.fromkeys(owner for action in game.actions for owner in action.owners)
+    for owner in owners:
+        if owner not in game.pay:
+            raise ValueError(unknown_name("Game.actions: owner", owner, game.pay))
+    idle = [player for player in game.pay if player not in owners]
+    if idle:
+        raise ValueError(f"Game.pay names {idle}, who own no action; give each player an action or remove them.")
+
+
+def _check_stages(game: Game) -> None:
+    if sorted(game.players) != sorted(game.pay):
+        raise ValueError(
+            f"Game.order is {game.order}, but Game.pay names {list(game.pay)}; list every player once, stage by stage."
+        )
+    if len(game.order) != 1:
+        raise ValueError(f"Game.order has {len(game.order)} stages; this release solves games with one stage.")
+    if game.constraint is not None:
+        raise ValueError(
+            f"Game.constraint is {game.constraint!r}; this release solves games without shared constraints: give None."
+        )
+
+
+def _check_functions(game: Game) -> None:
+    if (game.outcomes is None) == (game.expected is None):
+        raise ValueError("Game needs exactly one of `outcomes` (one realisation) and `expected` (closed form of E).")
+    if game.expected is not None and game.rule is not None:
+        raise ValueError("Game.rule is set, but `expected` already is the expectation; remove one of them.")
+    if game.rule is not None and not isinstance(game.rule, Rule):
+        raise TypeError(f"Game.rule is {game.rule!r}; give a Rule such as Scenarios(nodes) or None.")
+    for field in ("outcomes", "expected", "jacobian", "derived"):
+        function = getattr(game, field)
+        require_callable(function, f"Game.{field}")
+        require_no_captured_arrays(function, f"Game.{field}")
+
+
+def _check_bounds(game: Game) -> None:
+    limits = game.bounds(game.params, {})
+    if not (isinstance(limits, tuple) and len(limits) == 2):
+        raise TypeError(f"Game.bounds returned {type(limits).__name__}; return a pair of dicts (lower, upper).")
+    for side, given in zip(("lower", "upper"), limits, strict=True):
+        known = [action.name for action in game.actions]
+        for name in given:
+            if name not in known:
+                raise ValueError(unknown_name(f"Game.bounds: {side} bound of action", name, known))
+        for action in game.actions:
+            if action.name not in given:
+                raise ValueError(f"Game.bounds gives no {side} bound for action {action.name!r}; write -inf or inf for none.")
+            _check_broadcast(np.shape(given[action.name]), action.shape, f"Game.bounds: {side} bound of {action.name!r}")
+    for action in game.actions:
+        _check_interval(action.name, limits[0][action.name], limits[1][action.name])
+
+
+def _check_interval(name: str, lower: Any, upper: Any) -> None:
+    low, high = concrete(lower), concrete(upper)
+    if low is None or high is None:
+        return
+    bad = ~(low <= high) | np.isposinf(low) | np.isneginf(high)
+    if np.any(bad):
+        index = tuple(np.argwhere(bad)[0])
+        low, high = np.broadcast_to(low, bad.shape)[index], np.broadcast_to(high, bad.shape)[index]
+        where = f"[{', '.join(map(str, index))}]" if index else ""
+        raise ValueError(f"Game.bounds of {name}{where}: lower {low}, upper {high}; give numbers with lower <= upper.")
+
+
+def _check_broadcast(given: tuple[int, ...], wanted: tuple[int, ...], what: str) -> None:
+    try:
+        fits = np.broadcast_shapes(given, wanted) == wanted
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"{what} has shape {given}, which does not broadcast to {wanted}.")
+
+
+def _check_outcomes(game: Game) -> None:
+    actions = {a.name: jax.ShapeDtypeStruct(a.shape, game.dtype) for a in game.actions}
+    field = "outcomes" if game.expected is None else "expected"
+    try:
+        primary = eqx.filter_eval_shape(game.primary, actions)
+    except KeyError as error:
+        names = f"actions {[a.name for a in game.actions]}"
+        raise ValueError(f"Game.{field} asks for {error}, which is neither a parameter nor one of the {names}.") from error
+    derived = eqx.filter_eval_shape(game.derive, primary)
+    if clash := set(primary) & set(derived):
+        raise ValueError(f"Game.derived returns {sorted(clash)}, which Game.{field} returns too; use other names.")
+    shapes = {name: value.shape for name, value in {**primary, **derived}.items()}
+    for where, coefficients in {"total": game.total, **{f"pay[{p!r}]": c for p, c in game.pay.items()}}.items():
+        for name, value in coefficients.items():
+            if name not in shapes:
+                raise ValueError(unknown_name(f"Game.{where}: outcome", name, shapes))
+            _check_broadcast(value.shape, shapes[name], f"Game.{where}[{name!r}]")
+    if game.jacobian is not None:
+        _check_jacobian(game, actions, {name: value.shape for name, value in primary.items()})
+
+
+def _check_jacobian(game: Game, actions: dict[str, Any], outcomes: dict[str, tuple[int, ...]]) -> None:
+    function = game.jacobian
+    returned = eqx.filter_eval_shape(lambda params, x: function(params, x), game.params, actions)  # pyright: ignore
+    for outcome, row in returned.items():
+        if outcome not in outcomes:
+            raise ValueError(unknown_name("Game.jacobian: outcome", outcome, outcomes))
+        for action, block in row.items():
+            if action not in actions:
+                raise ValueError(unknown_name("Game.jacobian: action", action, actions))
+            wanted = outcomes[outcome] + actions[action].shape
+            if block.shape != wanted:
+                raise ValueError(
+                    f"Game.jacobian[{outcome!r}][{action!r}] has shape {block.shape}; the outcome's shape followed by"
+                    f" the action's is {wanted}."
+                )

@@ -1,0 +1,231 @@
+"""Game: what happens, who is rewarded for what, and who decides what.
+
+Every mechanism is an instance of this one type, and institutions (a cartel, another wage, the first best) are edits of it
+that touch only who controls and who is paid; outcomes, their Jacobian and the first-best objective stay as they are.
+"""
+
+import dataclasses
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+from eqsolve._checks import as_array, as_parameters, float_dtype, unknown_name
+from eqsolve._game_checks import check_game
+from eqsolve.action import Action
+from eqsolve.bounds import BoundsFunction, Box, Limits, as_bounds
+from eqsolve.expectation.rule import Rule
+
+Named = Mapping[str, Any]
+PLANNER = "planner"
+
+
+class Game(eqx.Module):
+    """A game with named actions, outcomes and players.
+
+    **Arguments** (all by name; `params` may come first):
+
+    - `params`: pytree of finite arrays, everything that is swept, tuned or differentiated. Python numbers become floats.
+    - `actions`: the decisions, as `Action`s, in the order in which results list them.
+    - `bounds`: a `Box`, or a function `(params, earlier_actions) -> (lower, upper)` of dicts by action name.
+    - `outcomes`: function `(params, actions, shock) -> {name: array}`, one realisation; `shock` is None without a `rule`.
+    - `pay`: player -> outcome name -> coefficient (a number, or an array of the outcome's shape). A player's objective is
+      the sum over outcomes of coefficient times expected outcome, summed over entries.
+    - `total`: the first-best objective: outcome name -> coefficient. Edits of pay never touch it.
+    - `order`: stages of players; one stage, the default, is simultaneous play in the order of `pay`.
+    - `rule`: how expectations over the shock are taken, for instance `Scenarios`; None without a shock.
+    - `expected`: closed form `(params, actions) -> {name: E[outcome]}`; replaces `outcomes` and `rule`.
+    - `jacobian`: optional `(params, actions) -> {outcome: {action: dE[outcome]/d action}}` of shape outcome + action;
+      outcomes it leaves out are differentiated automatically, actions it leaves out do not matter to that outcome.
+    - `derived`: optional `(params, expected) -> {name: array}`, further outcomes that are nonlinear in expectations.
+    - `constraint`: None; shared constraints are not solved by this release.
+
+    Functions are compared by identity: define them once at module level (a new lambda compiles again) and let them
+    capture no arrays.
+
+    **Errors:** `TypeError` and `ValueError` that name the field, the value and the remedy. Values that JAX traces are
+    not checked here; the solvers report them as a `Status`.
+    **Source:** the common form of the mechanisms of papers 000 to 004.
+
+    >>> def duopoly(params, actions, shock):
+    ...     q = actions["q"]
+    ...     return {"profit": (params["a"] - q.sum()) * q}
+    >>> game = Game(
+    ...     {"a": 9.0},
+    ...     actions=[Action("q", (2,), ("left", "right"))],
+    ...     bounds=Box({"q": 0.0}, {"q": 9.0}),
+    ...     outcomes=duopoly,
+    ...     pay={"left": {"profit": [1.0, 0.0]}, "right": {"profit": [0.0, 1.0]}},
+    ...     total={"profit": 1.0},
+    ... )
+    >>> game.players, game.cooperative().players
+    (('left', 'right'), ('planner',))
+    """
+
+    params: PyTree
+    pay: dict[str, dict[str, Array]]
+    total: dict[str, Array]
+    bounds: Box | BoundsFunction
+    rule: Rule | None
+    actions: tuple[Action, ...] = eqx.field(static=True)
+    order: tuple[tuple[str, ...], ...] = eqx.field(static=True)
+    outcomes: Callable[..., Named] | None = eqx.field(static=True)
+    expected: Callable[..., Named] | None = eqx.field(static=True)
+    jacobian: Callable[..., Mapping[str, Named]] | None = eqx.field(static=True)
+    derived: Callable[..., Named] | None = eqx.field(static=True)
+    constraint: None = eqx.field(static=True)
+
+    def __init__(
+        self,
+        params: PyTree,
+        *,
+        actions: Iterable[Action],
+        bounds: Box | BoundsFunction | Callable[..., tuple[Limits, Limits]],
+        pay: Mapping[str, Named],
+        total: Named,
+        outcomes: Callable[..., Named] | None = None,
+        order: Iterable[Iterable[str]] | None = None,
+        rule: Rule | None = None,
+        expected: Callable[..., Named] | None = None,
+        jacobian: Callable[..., Mapping[str, Named]] | None = None,
+        derived: Callable[..., Named] | None = None,
+        constraint: None = None,
+    ):
+        self.params = as_parameters(params)
+        dtype = self.dtype
+        self.actions = tuple(actions)
+        self.bounds = as_bounds(bounds, dtype)
+        self.pay = {player: _coefficients(f"pay[{player!r}]", given, dtype) for player, given in pay.items()}
+        self.total = _coefficients("total", total, dtype)
+        self.order = (tuple(pay),) if order is None else tuple(tuple(stage) for stage in order)
+        self.outcomes = outcomes
+        self.rule = rule
+        self.expected = expected
+        self.jacobian = jacobian
+        self.derived = derived
+        self.constraint = constraint
+
+    def __check_init__(self) -> None:
+        check_game(self)
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """The players in their declared order."""
+        return tuple(player for stage in self.order for player in stage)
+
+    @property
+    def dtype(self) -> Any:
+        """The precision of the game: that of its parameters."""
+        return float_dtype(self.params)
+
+    def limits(self) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Lower and upper bound of every action, each of the action's shape."""
+        lower, upper = self.bounds(self.params, {})
+
+        def full(limits: Limits) -> dict[str, Array]:
+            return {a.name: jnp.broadcast_to(jnp.asarray(limits[a.name], self.dtype), a.shape) for a in self.actions}
+
+        return full(lower), full(upper)
+
+    def expect(self, actions: Named) -> OrderedDict[str, Array]:
+        """E[outcome] for every outcome, derived ones last, in the order in which the mechanism names them."""
+        expected = self.primary(actions)
+        return OrderedDict(expected | self.derive(expected))
+
+    def primary(self, actions: Named) -> OrderedDict[str, Array]:
+        """E[outcome] without the derived outcomes."""
+        names: list[str] = []
+
+        def ordered(outcomes: Named) -> OrderedDict[str, Array]:
+            names[:] = outcomes  # JAX sorts the keys of a plain dict; the mechanism's own order is kept
+            return OrderedDict((name, jnp.asarray(value, self.dtype)) for name, value in outcomes.items())
+
+        if self.expected is not None:
+            return ordered(self.expected(self.params, actions))
+        assert self.outcomes is not None
+        outcomes = self.outcomes
+        if self.rule is None:
+            return ordered(outcomes(self.params, actions, None))
+        values = self.rule.expect(lambda shock: ordered(outcomes(self.params, actions, shock)), self.params)
+        return OrderedDict((name, values[name]) for name in names)
+
+    def derive(self, expected: Named) -> OrderedDict[str, Array]:
+        """The outcomes that are functions of expected outcomes; empty where the game has none."""
+        if self.derived is None:
+            return OrderedDict()
+        derived = self.derived(self.params, expected)
+        return OrderedDict((name, jnp.asarray(value, self.dtype)) for name, value in derived.items())
+
+    def objectives(self, actions: Named) -> OrderedDict[str, Array]:
+        """Each player's expected pay at these actions, by player."""
+        expected = self.expect(actions)
+        return OrderedDict((player, paid(self.pay[player], expected)) for player in self.players)
+
+    def with_params(self, params: PyTree) -> "Game":
+        """The same game at other parameters of the same structure."""
+        return self._edited(params=params)
+
+    def with_pay(self, pay: Mapping[str, Named]) -> "Game":
+        """The same game under another compensation scheme.
+
+        **Arguments:** `pay`: player -> outcome name -> coefficient. The players named are paid this and nothing else;
+        the others keep their pay.
+        **Errors:** `ValueError` for a player or an outcome that does not exist.
+        """
+        for player in pay:
+            if player not in self.pay:
+                raise ValueError(unknown_name("with_pay: player", player, self.players))
+        return self._edited(pay=self.pay | dict(pay))
+
+    def coalition(self, members: Iterable[str], name: str | None = None) -> "Game":
+        """The same game with `members` merged into one player who controls their actions and earns their joint pay.
+
+        **Arguments:** `members`: two or more players of one stage. `name`: the merged player's name, by default the
+        members' names joined by `+`; it takes the place of the first member.
+        **Errors:** `ValueError` for unknown players, fewer than two, players of different stages or a name in use.
+        """
+        chosen = set(members)
+        for member in chosen:
+            if member not in self.players:
+                raise ValueError(unknown_name("coalition: player", member, self.players))
+        stages = [stage for stage in self.order if chosen & set(stage)]
+        if len(chosen) < 2 or len(stages) != 1:
+            raise ValueError(f"coalition got {sorted(chosen)}; give at least two players who move in the same stage.")
+        joined = [player for player in self.players if player in chosen]
+        name = "+".join(joined) if name is None else name
+        if name in set(self.players) - chosen:
+            raise ValueError(f"coalition: the name {name!r} belongs to another player; give another name.")
+        renamed = dict.fromkeys(joined, name)
+        order = tuple(tuple(dict.fromkeys(renamed.get(player, player) for player in stage)) for stage in self.order)
+        pay = {player: given for player, given in self.pay.items() if player not in chosen}
+        pay[name] = _summed([self.pay[player] for player in joined])
+        return self._edited(actions=tuple(a.with_owner(renamed) for a in self.actions), order=order, pay=pay)
+
+    def cooperative(self, name: str = PLANNER) -> "Game":
+        """The first-best problem: one player who controls every action and is rewarded with `total`."""
+        renamed = dict.fromkeys(self.players, name)
+        actions = tuple(a.with_owner(renamed) for a in self.actions)
+        return self._edited(actions=actions, order=((name,),), pay={name: dict(self.total)})
+
+    def _edited(self, **changes: Any) -> "Game":
+        return dataclasses.replace(self, **changes)
+
+
+def paid(coefficients: Named, expected: Named) -> Array:
+    """The sum over outcomes of coefficient times expected outcome, summed over the outcome's entries."""
+    return sum((jnp.sum(value * expected[name]) for name, value in coefficients.items()), start=jnp.zeros(()))
+
+
+def _coefficients(field: str, given: Named, dtype: Any) -> dict[str, Array]:
+    if not isinstance(given, Mapping):
+        raise TypeError(f"Game.{field} is {given!r}; give a dict from outcome name to coefficient.")
+    return {name: as_array(value, dtype, f"Game.{field}[{name!r}]") for name, value in given.items()}
+
+
+def _summed(pays: list[dict[str, Array]]) -> dict[str, Array]:
+    names = dict.fromkeys(name for pay in pays for name in pay)
+    return {name: sum((pay[name] for pay in pays if name in pay), start=jnp.zeros(())) for name in names}

@@ -1,0 +1,84 @@
+"""The implicit derivative of a solution, apart from every solver.
+
+At a solution the free entries satisfy F(x, theta) = 0 and the others sit on their bounds, so
+
+    dx_free = -(dF/dx)_free^-1 (dF/dtheta dtheta + dF/dx_bound dx_bound),    dx_bound = the derivative of the bound.
+
+An entry that sits on a bound without being pushed there (a zero multiplier) has different one-sided derivatives: entries
+that depend on it get NaN, as does everything where the solution is not isolated.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from eqsolve.game import Game
+from eqsolve.linalg import inverse, solve
+from eqsolve.problem import Problem, problem_of
+from eqsolve.solvers.base import default_tolerance
+
+
+@eqx.filter_custom_jvp
+def attach_derivative(game: Game, x: Float[Array, " n"], smooth: Bool[Array, ""]) -> Float[Array, " n"]:
+    """`x` itself, carrying the derivative of the solution in every array of `game`.
+
+    **Arguments:** `x`: a solution of `game`, as one vector. `smooth`: whether it is isolated and free of kinks; if not, its
+    derivatives are NaN.
+    """
+    return x
+
+
+@attach_derivative.def_jvp
+def _derivative(primals, tangents):  # noqa: ANN001, ANN202
+    game, x, smooth = primals
+    game_tangent, _, _ = tangents
+    x = attach_derivative(game, x, smooth)  # differentiating this rule again differentiates the solution again
+
+    def local(game: Game) -> tuple[Array, Array, Array]:
+        problem = problem_of(game)
+        return problem.marginal(x_fixed), problem.lower, problem.upper
+
+    x_fixed = x
+    varied, rest = eqx.partition(game, eqx.is_inexact_array)
+    tangents = jax.tree.map(_filled, varied, game_tangent, is_leaf=lambda leaf: leaf is None)
+    moves = jax.jvp(lambda part: local(eqx.combine(part, rest)), (varied,), (tangents,))[1]
+    marginal_tangent, lower_tangent, upper_tangent = moves
+    problem = problem_of(game)
+    jacobian = problem.marginal_and_jacobian(x)[1]
+    at_lower, free, defined = _regimes(problem, jax.lax.stop_gradient(x))
+    bound_tangent = jnp.where(at_lower, lower_tangent, upper_tangent)
+    both = free[:, None] & free[None, :]
+    fixed = jnp.where(free, 0.0, bound_tangent)
+    system = jnp.where(both, jacobian, jnp.eye(x.shape[0], dtype=x.dtype))
+    moved = jnp.where(free, -(marginal_tangent + jacobian @ fixed), fixed)
+    tangent = solve(system, moved)
+    # a factor, not a choice between branches: its transpose must not multiply a valid entry's zero by NaN
+    return x, tangent * jnp.where(defined & smooth, 1.0, jnp.nan).astype(x.dtype)
+
+
+def _filled(primal: Array | None, tangent: Array | None) -> Array | None:
+    """The tangent, zero where Equinox left it out."""
+    return jnp.zeros_like(primal) if tangent is None and primal is not None else tangent
+
+
+def _regimes(problem: Problem, x: Array) -> tuple[Array, Array, Array]:
+    """Entries at the lower bound, entries that are free, and entries whose two-sided derivative exists."""
+    problem = jax.lax.stop_gradient(problem)
+    marginal, jacobian = problem.marginal_and_jacobian(x)
+    at_lower, at_upper = x <= problem.lower, x >= problem.upper
+    at_bound = at_lower | at_upper
+    scale = jnp.where(x == 0, 1.0, jnp.abs(x))
+    pushed = jnp.abs(marginal) > default_tolerance(x.dtype) * (jnp.abs(jacobian) @ scale)
+    weak = at_bound & ~pushed & (problem.lower < problem.upper)
+    free = ~at_bound
+
+    def response(entries: Array) -> Array:
+        """How the entries react to a change of the marginal payoffs if `entries` are free."""
+        both = entries[:, None] & entries[None, :]
+        identity = jnp.eye(x.shape[0], dtype=x.dtype)
+        return jnp.where(both, inverse(jnp.where(both, jacobian, identity)), 0.0)
+
+    stuck, loose = response(free), response(free | weak)
+    differs = jnp.abs(stuck - loose) > jnp.finfo(x.dtype).eps ** 0.5 * jnp.max(jnp.abs(loose), initial=0.0)
+    return at_lower, free, ~jnp.any(differs, axis=1)

@@ -1,0 +1,100 @@
+"""Small dense linear algebra in plain XLA.
+
+LAPACK calls inside a batch were measured to be slower and, on some JAX releases, to deadlock on CPU. The matrices here have
+one row per action, so a pivoted Gauss-Jordan elimination is all that is needed.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+UNROLLED = 4  # above this size a loop compiles faster than it costs
+
+
+def _loop(size: int, body, state):  # noqa: ANN001, ANN202
+    if size > UNROLLED:
+        return jax.lax.fori_loop(0, size, body, state)
+    for k in range(size):
+        state = body(k, state)
+    return state
+
+
+def eliminate(matrix: Float[Array, "n n"], rhs: Float[Array, "n m"]) -> tuple[Float[Array, "n m"], Float[Array, ""]]:
+    """Solve `matrix @ x = rhs`; also return the smallest pivot relative to the matrix's rows.
+
+    Rows are scaled by their largest entry, pivots chosen by column. A zero pivot gives finite numbers and a smallest pivot
+    of zero: the caller decides what a singular matrix means.
+    """
+    n = matrix.shape[0]
+    largest = jnp.max(jnp.abs(matrix), axis=1, keepdims=True)
+    scale = jnp.where(largest > 0, largest, 1.0)
+    table = jnp.concatenate([matrix / scale, rhs / scale], axis=1)
+    rows = jnp.arange(n)
+
+    def column(k, state):  # noqa: ANN001, ANN202
+        table, smallest = state
+        candidates = jnp.where(rows >= k, jnp.abs(table[:, k]), -1.0)
+        best = jnp.argmax(candidates)
+        pivot_row, other = table[best], table[k]
+        table = jnp.where((rows == best)[:, None], other, table)
+        pivot = pivot_row[k]
+        safe = jnp.where(pivot == 0, 1.0, pivot)
+        pivot_row = jnp.where(pivot == 0, 0.0, pivot_row / safe)
+        factors = jnp.where(rows == k, 0.0, table[:, k])
+        table = jnp.where((rows == k)[:, None], pivot_row, table - factors[:, None] * pivot_row)
+        return table, jnp.minimum(smallest, jnp.abs(pivot))
+
+    table, smallest = _loop(n, column, (table, jnp.asarray(jnp.inf, matrix.dtype)))
+    return table[:, n:], smallest
+
+
+def solve(matrix: Float[Array, "n n"], rhs: Float[Array, " n"]) -> Float[Array, " n"]:
+    """Solve `matrix @ x = rhs`, differentiable in both, in forward and reverse mode and to any order."""
+    return jax.lax.custom_linear_solve(
+        lambda x: matrix @ x,
+        rhs,
+        lambda _, b: eliminate(matrix, b[:, None])[0][:, 0],
+        lambda _, b: eliminate(matrix.T, b[:, None])[0][:, 0],
+    )
+
+
+def inverse(matrix: Float[Array, "n n"]) -> Float[Array, "n n"]:
+    """The inverse of a small matrix (finite numbers without meaning where it is singular)."""
+    return eliminate(matrix, jnp.eye(matrix.shape[0], dtype=matrix.dtype))[0]
+
+
+def is_positive_definite(matrix: Float[Array, "n n"]) -> Bool[Array, ""]:
+    """Whether a symmetric matrix has only positive pivots, that is, only positive eigenvalues."""
+    n = matrix.shape[0]
+    rows = jnp.arange(n)
+
+    def column(k, state):  # noqa: ANN001, ANN202
+        table, positive = state
+        pivot = table[k, k]
+        safe = jnp.where(pivot > 0, pivot, 1.0)
+        factors = jnp.where(rows > k, table[:, k] / safe, 0.0)
+        return table - factors[:, None] * table[k], positive & (pivot > 0)
+
+    return _loop(n, column, (matrix, jnp.asarray(True)))[1]
+
+
+def largest_eigenvalue(matrix: Float[Array, "n n"]) -> Float[Array, ""]:
+    """The largest eigenvalue of the symmetric part of `matrix`, by bisection on definiteness.
+
+    `s I - M` is positive definite exactly when `s` exceeds every eigenvalue. Gershgorin's discs give the first interval;
+    each halving is one elimination. Accurate to rounding of the largest entry; NaN where the matrix is not finite.
+    """
+    symmetric = 0.5 * (matrix + matrix.T)
+    radius = jnp.sum(jnp.abs(symmetric), axis=1) - jnp.abs(jnp.diag(symmetric))
+    low = jnp.max(jnp.diag(symmetric))  # the largest eigenvalue is at least every diagonal entry
+    high = jnp.max(jnp.diag(symmetric) + radius)
+    identity = jnp.eye(matrix.shape[0], dtype=matrix.dtype)
+
+    def halve(_, interval):  # noqa: ANN001, ANN202
+        low, high = interval
+        middle = 0.5 * (low + high)
+        above = is_positive_definite(middle * identity - symmetric)
+        return jnp.where(above, low, middle), jnp.where(above, middle, high)
+
+    low, high = jax.lax.fori_loop(0, jnp.finfo(matrix.dtype).nmant + 2, halve, (low, high))
+    return 0.5 * (low + high)

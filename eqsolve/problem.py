@@ -1,0 +1,122 @@
+"""What a solver sees of a game: one vector of actions in a box, payoffs, and each entry's own marginal payoff."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from eqsolve.game import Game
+
+
+class Problem(eqx.Module):
+    """A game with its actions laid out as one vector.
+
+    `lower`, `upper` have shape `[n]`; `weights` holds, per paid outcome, one coefficient array per player. Built once
+    outside a solver's loop by `problem_of`.
+    """
+
+    game: Game
+    lower: Float[Array, " n"]
+    upper: Float[Array, " n"]
+    weights: OrderedDict[str, Array]
+
+    @property
+    def size(self) -> int:
+        """The number of action entries."""
+        return sum(action.size for action in self.game.actions)
+
+    @property
+    def owners(self) -> np.ndarray:
+        """The player (by position) who owns each entry."""
+        position = {player: index for index, player in enumerate(self.game.players)}
+        return np.array([position[owner] for action in self.game.actions for owner in action.owners])
+
+    @property
+    def groups(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Players grouped by how many entries they own: (players `[g]`, their entries `[g, k]`), fewest first."""
+        owned = [np.flatnonzero(self.owners == player) for player in range(len(self.game.players))]
+        sizes = sorted({len(entries) for entries in owned})
+        members = {k: [player for player, entries in enumerate(owned) if len(entries) == k] for k in sizes}
+        return [(np.array(members[k]), np.stack([owned[player] for player in members[k]])) for k in sizes]
+
+    def actions(self, x: Float[Array, " n"]) -> OrderedDict[str, Array]:
+        """The vector as named actions."""
+        ends = np.cumsum([action.size for action in self.game.actions])
+        pieces = zip(self.game.actions, ends, strict=True)
+        return OrderedDict((a.name, x[end - a.size : end].reshape(a.shape)) for a, end in pieces)
+
+    def vector(self, actions: Mapping[str, Array]) -> Float[Array, " n"]:
+        """Named actions as one vector."""
+        dtype = self.lower.dtype
+        return jnp.concatenate([jnp.ravel(jnp.asarray(actions[a.name], dtype)) for a in self.game.actions])
+
+    def payoffs(self, x: Float[Array, " n"]) -> Float[Array, " players"]:
+        """Every player's objective."""
+        return self._weighted(self.game.expect(self.actions(x)))
+
+    def marginal(self, x: Float[Array, " n"]) -> Float[Array, " n"]:
+        """The pseudogradient: each entry's derivative of its owner's objective."""
+        gradients = self._gradients(x) if self.game.jacobian is None else self._supplied_gradients(x)
+        return gradients[self.owners, np.arange(self.size)]
+
+    def marginal_and_jacobian(self, x: Float[Array, " n"]) -> tuple[Float[Array, " n"], Float[Array, "n n"]]:
+        """The pseudogradient and its derivative in all actions."""
+
+        def twice(x: Array) -> tuple[Array, Array]:
+            marginal = self.marginal(x)
+            return marginal, marginal
+
+        jacobian, marginal = jax.jacfwd(twice, has_aux=True)(x)
+        return marginal, jacobian
+
+    def _weighted(self, expected: Mapping[str, Array]) -> Float[Array, " players"]:
+        # a sum of one product per outcome: XLA then evaluates only the outcomes that are paid
+        terms = [
+            jnp.sum(weight * expected[name], axis=tuple(range(1, weight.ndim))) for name, weight in self.weights.items()
+        ]
+        return sum(terms, start=jnp.zeros(len(self.game.players), self.lower.dtype))
+
+    def _gradients(self, x: Array) -> Float[Array, "players n"]:
+        values, pull = jax.vjp(self.payoffs, x)
+        return jax.vmap(pull)(jnp.eye(values.shape[0], dtype=values.dtype))[0]
+
+    def _supplied_gradients(self, x: Array) -> Float[Array, "players n"]:
+        """The same from the mechanism's Jacobian of expected outcomes, whatever the pay of the moment."""
+        game, actions = self.game, self.actions(x)
+        expected = game.primary(actions)
+        values, pull = jax.vjp(lambda e: self._weighted(e | game.derive(e)), expected)
+        adjoints = jax.vmap(pull)(jnp.eye(values.shape[0], dtype=values.dtype))[0]
+        assert game.jacobian is not None
+        jacobian = dict(game.jacobian(game.params, actions))
+        absent = [name for name in expected if name not in jacobian]
+        if absent:
+            jacobian |= jax.jacfwd(lambda a: {name: game.primary(a)[name] for name in absent})(actions)
+        columns = []
+        for action in game.actions:
+            column = jnp.zeros((values.shape[0], *action.shape), values.dtype)
+            for name, row in jacobian.items():
+                if action.name in row:
+                    column += jnp.tensordot(adjoints[name], row[action.name], axes=expected[name].ndim)
+            columns.append(column.reshape(values.shape[0], -1))
+        return jnp.concatenate(columns, axis=1)
+
+
+def problem_of(game: Game) -> Problem:
+    """Lay a game out for the solvers."""
+    lower, upper = game.limits()
+    shapes = eqx.filter_eval_shape(game.expect, {a.name: jnp.zeros(a.shape, game.dtype) for a in game.actions})
+    names = [name for name in shapes if any(name in pay for pay in game.pay.values())]
+
+    def weight(player: str, name: str) -> Array:
+        return jnp.broadcast_to(game.pay[player].get(name, jnp.zeros((), game.dtype)), shapes[name].shape)
+
+    weights = OrderedDict((name, jnp.stack([weight(player, name) for player in game.players])) for name in names)
+
+    def flat(limits: dict[str, Array]) -> Array:
+        return jnp.concatenate([jnp.ravel(limits[a.name]) for a in game.actions])
+
+    return Problem(game, flat(lower), flat(upper), weights)

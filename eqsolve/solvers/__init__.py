@@ -1,0 +1,9 @@
+"""Algorithms: they know pseudogradients and boxes, never mechanisms."""
+
+from eqsolve.solvers.ascent import Ascent
+from eqsolve.solvers.base import Solution, Solver
+from eqsolve.solvers.best_reply import BestReply
+from eqsolve.solvers.newton import Newton
+from eqsolve.solvers.search import Search
+
+__all__ = ["Ascent", "BestReply", "Newton", "Search", "Solution", "Solver"]

@@ -1,0 +1,81 @@
+"""What every solver offers, and the measures of size that they share."""
+
+import abc
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from eqsolve.problem import Problem
+
+
+class Solution(eqx.Module):
+    """Where a solver stopped: the point, the largest marginal payoffs met on the way, why, and how long it took."""
+
+    x: Float[Array, " n"]
+    largest_marginal: Float[Array, " n"]
+    steps: Int[Array, ""]
+    out_of_steps: Bool[Array, ""]
+
+
+class Solver(eqx.Module):
+    """A method for finding a Nash equilibrium; frozen, holding static hyperparameters only."""
+
+    @abc.abstractmethod
+    def solve(self, problem: Problem, start: Float[Array, " n"]) -> Solution:
+        """Search from `start`, which lies in the box. Must not leave the box, and must stop on NaN."""
+
+
+def action_scale(problem: Problem, x: Float[Array, " n"], start: Float[Array, " n"]) -> Float[Array, " n"]:
+    """A typical size of each action: of itself, of its start, or a hundredth of a finite box; one where all are zero."""
+    width = problem.upper - problem.lower
+    box = jnp.where(jnp.isfinite(width), 0.01 * width, 0.0)
+    scale = jnp.maximum(jnp.maximum(jnp.abs(x), jnp.abs(start)), box)
+    return jnp.where(scale > 0, scale, 1.0)
+
+
+def default_tolerance(dtype: jnp.dtype) -> float:
+    """The relative residual that counts as zero: 7e-11 in float64, 3e-5 in float32."""
+    return float(jnp.finfo(dtype).eps) ** 0.65
+
+
+class Stationarity(eqx.Module):
+    """How far a point is from stationarity, entry by entry."""
+
+    violation: Float[Array, " n"]  # in units of the marginal payoff
+    size: Float[Array, " n"]  # the size of the terms that cancel in the marginal payoff
+
+    @property
+    def relative(self) -> Float[Array, " n"]:
+        """The violation relative to the terms' size; NaN stays NaN."""
+        return jnp.where(self.violation == 0, 0.0, self.violation / jnp.where(self.size > 0, self.size, 1.0))
+
+
+def own_curvature(problem: Problem, marginal: Array, jacobian: Array, scale: Array) -> Float[Array, " n"]:
+    """A positive curvature of each entry's own payoff, which turns a marginal payoff into a step.
+
+    It is |d2u/dx2|, but never so small that the step would go far beyond the box (or, without one, beyond a thousand
+    times the action's scale): payoffs that are linear in an action have none of their own.
+    """
+    width = problem.upper - problem.lower
+    reach = jnp.where(jnp.isfinite(width), width, 1e3 * scale)
+    floor = jnp.abs(marginal) / jnp.where(reach > 0, reach, 1.0)
+    curvature = jnp.maximum(jnp.abs(jnp.diag(jacobian)), floor)
+    return jnp.where(curvature > 0, curvature, 1.0)
+
+
+def stationarity(
+    problem: Problem, x: Array, marginal: Array, jacobian: Array, scale: Array, largest: Array
+) -> Stationarity:
+    """The natural residual of the box complementarity system, in units of the marginal payoff.
+
+    An interior entry violates stationarity by its marginal payoff; an entry near a bound that its marginal payoff pushes
+    towards, by no more than what the remaining distance can earn. `largest`, the largest marginal payoffs met so far,
+    tells how large rounding errors are.
+    """
+    curvature = own_curvature(problem, marginal, jacobian, scale)
+    room = jnp.where(marginal > 0, problem.upper - x, x - problem.lower)
+    violation = jnp.minimum(jnp.abs(marginal), room * curvature)
+    violation = jnp.where(room <= 0, jnp.where(jnp.isnan(marginal), jnp.nan, 0.0), violation)
+    rounding = 64 * jnp.finfo(x.dtype).eps * largest / default_tolerance(x.dtype)
+    return Stationarity(violation, jnp.abs(jacobian) @ scale + rounding)

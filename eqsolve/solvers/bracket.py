@@ -1,0 +1,78 @@
+"""Bracketing: each entry in turn moves to where its own marginal payoff changes from positive to negative.
+
+This needs no second derivative and finds kinks to rounding. Payoffs that are piecewise linear in an action, such as
+expected profits over finitely many demands, have all their maxima at kinks or on flat pieces.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from eqsolve.problem import Problem
+
+
+def flat_interval(
+    marginal: Callable[[Array], Array], low: Float[Array, ""], high: Float[Array, ""], zero: Float[Array, ""]
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Ends of the interval of [low, high] on which a decreasing `marginal` is zero (within +-`zero`).
+
+    Where it jumps over zero both ends are the place of the jump; where it is positive (negative) throughout, both are the
+    upper (lower) end. NaN counts as not positive. Halving stops at the resolution of the floating-point format.
+    """
+    halvings = 2 * jnp.finfo(low.dtype).nmant  # enough for a root far closer to zero than the box is wide
+
+    def last(keeps_climbing: Callable[[Array], Array]) -> Float[Array, ""]:
+        def halve(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+            left, right = ends
+            middle = left + 0.5 * (right - left)
+            climbs = keeps_climbing(marginal(middle))
+            return jnp.where(climbs, middle, left), jnp.where(climbs, right, middle)
+
+        left, right = jax.lax.fori_loop(0, halvings, halve, (low, high))
+        at_low = ~keeps_climbing(marginal(low))
+        at_high = keeps_climbing(marginal(high))
+        return jnp.where(at_low, low, jnp.where(at_high, high, 0.5 * (left + right)))
+
+    return last(lambda value: value > zero), last(lambda value: value >= -zero)
+
+
+def search_interval(problem: Problem, x: Array, scale: Array) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """The box, with infinite bounds replaced by a thousand scales on either side."""
+    low = jnp.where(jnp.isfinite(problem.lower), problem.lower, x - 1e3 * scale)
+    high = jnp.where(jnp.isfinite(problem.upper), problem.upper, x + 1e3 * scale)
+    return low, high
+
+
+def bracket_sweeps(
+    problem: Problem, x: Array, largest: Array, scale: Array, sweeps: int, run: Bool[Array, ""]
+) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """Gauss-Seidel passes over the entries until none moves, at most `sweeps`; returns the point and largest marginals.
+
+    An entry that already lies in its zero interval stays where it is, so a continuum of solutions does not make it drift.
+    `run` false returns the point untouched.
+    """
+    low, high = search_interval(problem, x, scale)
+    settled = 8 * jnp.finfo(x.dtype).eps * scale
+
+    def entry(j: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        x, largest = state
+
+        def own(value: Array) -> Array:
+            return problem.marginal(x.at[j].set(value))[j]
+
+        ends = jnp.abs(jnp.stack([own(low[j]), own(high[j])]))
+        top = jnp.maximum(largest[j], jnp.max(jnp.where(jnp.isfinite(ends), ends, 0.0)))
+        zero = 64 * jnp.finfo(x.dtype).eps * top
+        left, right = flat_interval(own, low[j], high[j], zero)
+        return x.at[j].set(jnp.clip(x[j], left, right)), largest.at[j].set(top)
+
+    def sweep(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
+        x, largest, count, _ = state
+        after, largest = jax.lax.fori_loop(0, problem.size, entry, (x, largest))
+        return after, largest, count + 1, jnp.any(jnp.abs(after - x) > settled)
+
+    start = (x, largest, jnp.asarray(0), run)
+    x, largest, _, _ = jax.lax.while_loop(lambda state: state[3] & (state[2] < sweeps), sweep, start)
+    return x, largest

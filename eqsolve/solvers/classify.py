@@ -1,0 +1,113 @@
+"""What kind of point a solver stopped at.
+
+The verdict uses the same measures for every solver: residual, curvature of each player's own payoff, singularity of the
+Jacobian on the entries that are free, and one-sided derivatives where the residual is not small.
+"""
+
+import itertools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from eqsolve.equilibrium import Status
+from eqsolve.linalg import eliminate, is_positive_definite
+from eqsolve.problem import Problem
+from eqsolve.solvers.base import Solution, action_scale, default_tolerance, stationarity
+
+
+class Verdict(eqx.Module):
+    """The status of a point, its relative residual, and which entries lie at a bound (-1, 0, 1)."""
+
+    status: Status
+    residual: Float[Array, ""]
+    active: Array
+    marginal: Float[Array, " n"]
+
+
+def active_bounds(problem: Problem, x: Array, marginal: Array) -> Array:
+    """-1 at the lower bound, 1 at the upper, 0 between; where both coincide, the one the marginal payoff pushes to."""
+    at_lower, at_upper = x <= problem.lower, x >= problem.upper
+    at_both = jnp.where(marginal < 0, -1, 1)
+    return jnp.where(at_lower & at_upper, at_both, jnp.where(at_lower, -1, jnp.where(at_upper, 1, 0)))
+
+
+def classify(problem: Problem, solution: Solution, start: Array) -> Verdict:
+    """The status of the point at which a solver stopped."""
+    x = solution.x
+    scale = action_scale(problem, x, start)
+    marginal, jacobian = problem.marginal_and_jacobian(x)
+    largest = jnp.maximum(solution.largest_marginal, jnp.abs(marginal))
+    relative = stationarity(problem, x, marginal, jacobian, scale, largest).relative
+    residual = jnp.max(relative)
+    free = (x > problem.lower) & (x < problem.upper)
+    feasible = jnp.all(problem.lower <= problem.upper) & jnp.all((start >= problem.lower) & (start <= problem.upper))
+    finite = jnp.all(jnp.isfinite(marginal)) & jnp.all(jnp.isfinite(jacobian)) & jnp.all(jnp.isfinite(x))
+    stationary = residual <= default_tolerance(x.dtype)
+    status = jnp.where(solution.out_of_steps, Status.step_limit._value, Status.stalled._value)
+    kinked = _is_kinked(problem, x, scale, largest)
+    status = jnp.where(kinked, Status.kinked._value, status)
+    status = jnp.where(stationary, Status.converged._value, status)
+    status = jnp.where(stationary & _is_singular(jacobian, scale, free, largest), Status.degenerate._value, status)
+    status = jnp.where(stationary & _curves_up(problem, jacobian, scale, free), Status.not_maximum._value, status)
+    status = jnp.where(finite, status, Status.nonfinite._value)
+    status = jnp.where(feasible, status, Status.infeasible._value)
+    return Verdict(_status(status), residual, active_bounds(problem, x, marginal), marginal)
+
+
+def _status(value: Array) -> Status:
+    return eqx.tree_at(lambda s: s._value, Status.converged, value)
+
+
+def _is_singular(jacobian: Array, scale: Array, free: Array, largest: Array) -> Bool[Array, ""]:
+    """Whether the Jacobian on the free entries is numerically singular, or vanishes beside the marginals met."""
+    eps = jnp.finfo(jacobian.dtype).eps
+    scaled = jnp.abs(jacobian * scale)
+    flat = free & (jnp.max(scaled, axis=1) <= eps**0.5 * largest)
+    both = free[:, None] & free[None, :]
+    restricted = jnp.where(both, jacobian * scale, jnp.eye(free.shape[0], dtype=jacobian.dtype))
+    _, smallest = eliminate(restricted, jnp.zeros((free.shape[0], 0), jacobian.dtype))
+    return jnp.any(flat) | (smallest <= eps**0.6)
+
+
+def _curves_up(problem: Problem, jacobian: Array, scale: Array, free: Array) -> Bool[Array, ""]:
+    """Whether some player's Hessian in its own free actions has a positive eigenvalue (beyond rounding)."""
+    owners = problem.owners
+    own = (owners[:, None] == owners[None, :]) & free[:, None] & free[None, :]
+    block = jnp.where(own, jacobian * scale[:, None] * scale[None, :], 0.0)
+    size = jnp.max(jnp.abs(block), axis=1)
+    unit = jnp.where(size > 0, size, 1.0) ** -0.5
+    block = block * unit[:, None] * unit[None, :]
+    slack = 10 * jnp.finfo(jacobian.dtype).eps ** 0.5
+    shifted = slack * jnp.eye(free.shape[0], dtype=jacobian.dtype) - 0.5 * (block + block.T)
+    return ~is_positive_definite(shifted)
+
+
+def _directions(entries: int) -> np.ndarray:
+    """Directions in which a player's payoff is tried: all sign patterns of up to three entries, else a fixed sample."""
+    if entries <= 3:
+        signs = np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=entries)))
+        return signs[np.any(signs != 0, axis=1)]
+    axes = np.concatenate([np.eye(entries), -np.eye(entries)])
+    return np.concatenate([axes, np.random.default_rng(0).choice([-1.0, 1.0], size=(4 * entries, entries))])
+
+
+def _is_kinked(problem: Problem, x: Array, scale: Array, largest: Array) -> Bool[Array, ""]:
+    """Whether no player can gain by a small step: the derivative along each direction, taken just beyond x, is not positive."""
+    eps = jnp.finfo(x.dtype).eps
+    step = eps**0.5 * scale
+    verdicts = []
+    for _, entries in problem.groups:
+        directions = jnp.asarray(_directions(entries.shape[1]), x.dtype)
+
+        def gain(own: Array, direction: Array) -> Array:
+            moved = x.at[own].add(direction * step[own])
+            moved = jnp.clip(moved, problem.lower, problem.upper)
+            went = moved[own] - x[own]
+            slope = jnp.sum(problem.marginal(moved)[own] * went)
+            return slope <= 64 * eps * jnp.sum(largest[own] * jnp.abs(went))
+
+        verdicts.append(jnp.all(jax.vmap(lambda own: jax.vmap(lambda d: gain(own, d))(directions))(jnp.asarray(entries))))
+    return jnp.all(jnp.stack(verdicts))

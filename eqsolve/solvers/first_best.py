@@ -1,0 +1,71 @@
+"""The first best of a game with one decision maker: global ascent from several starts.
+
+Newton alone stops at saddles and corners. Here every start is climbed by a method that never lets the payoff fall, the
+best end is polished for kinks (few actions), and the status tells whether its curvature is that of a maximum.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from eqsolve.problem import Problem
+from eqsolve.solvers.ascent import Ascent
+from eqsolve.solvers.base import Solution, Solver
+from eqsolve.solvers.bracket import search_interval
+from eqsolve.solvers.ellipsoid import ellipsoid_climb
+from eqsolve.solvers.search import ELLIPSOID_ENTRIES
+from eqsolve.starts import starts_in
+
+
+class GlobalAscent(Solver):
+    """Ascent of the only player's payoff from several starts over the box.
+
+    **Arguments:** `starts`: starting points besides the given one (default 16). `ascent`: the local method.
+    **Status codes:** all of `Status`. With one player it solves that player's problem; games with several players are for
+    `Newton` and `BestReply`.
+
+    >>> GlobalAscent(starts=64).starts
+    64
+    """
+
+    starts: int = eqx.field(static=True, default=16)
+    ascent: Ascent = Ascent()
+
+    def __check_init__(self) -> None:
+        if self.starts < 1:
+            raise ValueError(f"GlobalAscent.starts is {self.starts}; give at least 1.")
+
+    def solve(self, problem: Problem, start: Float[Array, " n"]) -> Solution:
+        """Climb from `start` and from points spread over the box; keep the highest."""
+        if len(problem.game.players) != 1:
+            raise ValueError(
+                f"GlobalAscent maximises one payoff, but the game has the players {problem.game.players}; use"
+                " solve_first_best(game), or Newton() or BestReply() for a Nash equilibrium."
+            )
+
+        def payoff(x: Array) -> Array:
+            return problem.payoffs(x)[0]
+
+        starts = jnp.concatenate([start[None], starts_in(problem.lower, problem.upper, self.starts)])
+        ends, values = jax.vmap(lambda x: self.ascent.climb(payoff, x, problem.lower, problem.upper))(starts)
+        x = _highest(ends, values)
+        if problem.size <= ELLIPSOID_ENTRIES:
+            x = _polish_kinks(problem, payoff, x)
+        largest = jnp.max(jnp.abs(jax.vmap(problem.marginal)(starts)), axis=0, initial=0.0)
+        largest = jnp.where(jnp.isfinite(largest), largest, 0.0)
+        return Solution(x, largest, jnp.asarray(1), jnp.asarray(False))
+
+
+def _highest(points: Array, values: Array) -> Array:
+    return points[jnp.argmax(jnp.where(jnp.isfinite(values), values, -jnp.inf))]
+
+
+def _polish_kinks(problem: Problem, payoff, x: Array) -> Array:  # noqa: ANN001
+    """The best of `x` and two runs of the ellipsoid method, over the whole box and near `x`."""
+    low, high = search_interval(problem, x, jnp.abs(x) + 1.0)
+    radii = jnp.stack([high - low, 1e-3 * (high - low)])
+    points, values = jax.vmap(lambda r: ellipsoid_climb(payoff, x, r, problem.lower, problem.upper))(radii)
+    before = payoff(x)
+    better = jnp.max(values) > before + 16 * jnp.finfo(x.dtype).eps * jnp.abs(before)
+    return jnp.where(better, _highest(points, values), x)

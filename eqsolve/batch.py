@@ -28,9 +28,9 @@ def batch(
     **Errors:** `ValueError` where batched leaves have no or different batch axes.
 
     >>> import jax.numpy as jnp
-    >>> from eqsolve.mechanisms.classic import LinearCournot
+    >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
     >>> def make(params):
-    ...     return LinearCournot(intercept=params["a"], slope=1.0, cost=[1.0, 1.0]).game()
+    ...     return Cournot(LinearInverseDemand(params["a"], 1.0), cost=[1.0, 1.0]).game()
     >>> many = batch(make)({"a": jnp.array([4.0, 7.0, 10.0])})
     >>> many.actions["quantity"].shape
     (3, 2)

@@ -34,15 +34,15 @@ def solve_nash(game: Game, start: Mapping[str, Any] | None = None, solver: Solve
     NaN included, is a status.
     **Source:** Nash (1951); derivatives by the implicit function theorem on the free entries.
 
-    >>> from eqsolve.mechanisms.classic import LinearCournot
-    >>> game = LinearCournot(intercept=10.0, slope=1.0, cost=[1.0, 1.0]).game()
+    >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
+    >>> game = Cournot(LinearInverseDemand(10.0, 1.0), cost=[1.0, 1.0]).game()
     >>> print(solve_nash(game).actions["quantity"])
     [3. 3.]
     """
     solver = Newton() if solver is None else solver
     if not isinstance(solver, Solver):
         raise TypeError(f"solve_nash: solver is {solver!r}; give a Solver such as Newton() or BestReply().")
-    _require_searchable(game, getattr(solver, "search", None))
+    require_searchable(game, getattr(solver, "search", None))
     return _solve(game, check_start(game, start), solver)
 
 
@@ -56,8 +56,8 @@ def solve_first_best(
     **Returns:** an `Equilibrium` of `game.cooperative()`, whose one player is the `planner`.
     **Errors:** as for `solve_nash`.
 
-    >>> from eqsolve.mechanisms.classic import LinearCournot
-    >>> game = LinearCournot(intercept=10.0, slope=1.0, cost=[1.0, 1.0]).game()
+    >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
+    >>> game = Cournot(LinearInverseDemand(10.0, 1.0), cost=[1.0, 1.0]).game()
     >>> float(solve_first_best(game).actions["quantity"].sum())
     4.5
     """
@@ -82,15 +82,15 @@ def best_response(game: Game, player: str, actions: Mapping[str, Any], search: S
     `search`: how finely to look, and which part of infinite action sets.
     **Errors:** `ValueError` for unknown names, wrong shapes or an infinite box without a declared part to search.
 
-    >>> from eqsolve.mechanisms.classic import LinearCournot
-    >>> game = LinearCournot(intercept=10.0, slope=1.0, cost=[1.0, 1.0]).game()
-    >>> float(best_response(game, "firm 1", {"quantity": [0.0, 5.0]}).actions["quantity"][0])
+    >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
+    >>> game = Cournot(LinearInverseDemand(10.0, 1.0), cost=[1.0, 1.0]).game()
+    >>> round(float(best_response(game, "firm 1", {"quantity": [0.0, 5.0]}).actions["quantity"][0]), 9)
     2.0
     """
     if player not in game.players:
         raise ValueError(unknown_name("best_response: player", player, game.players))
     search = Search() if search is None else search
-    _require_searchable(game, search)
+    require_searchable(game, search)
     return _best_response(game, as_actions(game, actions, "best_response: actions"), player, search)
 
 
@@ -175,7 +175,7 @@ def check_start(game: Game, start: Mapping[str, Any] | None) -> dict[str, Array]
     return arrays
 
 
-def _require_searchable(game: Game, search: Search | None) -> None:
+def require_searchable(game: Game, search: Search | None) -> None:
     """Raise where the search would meet concrete infinite bounds."""
     if search is not None and not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(game)):
         search.require_finite(problem_of(game))

@@ -3,7 +3,8 @@
 from eqsolve.solvers.ascent import Ascent
 from eqsolve.solvers.base import Solution, Solver
 from eqsolve.solvers.best_reply import BestReply
+from eqsolve.solvers.first_best import GlobalAscent
 from eqsolve.solvers.newton import Newton
 from eqsolve.solvers.search import Search
 
-__all__ = ["Ascent", "BestReply", "Newton", "Search", "Solution", "Solver"]
+__all__ = ["Ascent", "BestReply", "GlobalAscent", "Newton", "Search", "Solution", "Solver"]

@@ -10,12 +10,15 @@ from eqsolve.problem import Problem
 
 
 class Solution(eqx.Module):
-    """Where a solver stopped: the point, the largest marginal payoffs met on the way, why, and how long it took."""
+    """Where a solver stopped: the point, the largest marginal payoffs met on the way, and how many steps it took.
+
+    `unsettled`: it was still moving when its steps ran out.
+    """
 
     x: Float[Array, " n"]
     largest_marginal: Float[Array, " n"]
     steps: Int[Array, ""]
-    out_of_steps: Bool[Array, ""]
+    unsettled: Bool[Array, ""]
 
 
 class Solver(eqx.Module):
@@ -54,13 +57,15 @@ class Stationarity(eqx.Module):
 def own_curvature(problem: Problem, marginal: Array, jacobian: Array, scale: Array) -> Float[Array, " n"]:
     """A positive curvature of each entry's own payoff, which turns a marginal payoff into a step.
 
-    It is |d2u/dx2|, but never so small that the step would go far beyond the box (or, without one, beyond a thousand
-    times the action's scale): payoffs that are linear in an action have none of their own.
+    It is the largest of |d2u/dx2|; of the other entries of the Jacobian's row, in units of the actions' scales (in a
+    bilinear game all curvature is of that kind); and of a floor that keeps the step within the box (or, without one,
+    within a thousand times the action's scale), as payoffs that are linear in every action have none.
     """
     width = problem.upper - problem.lower
     reach = jnp.where(jnp.isfinite(width), width, 1e3 * scale)
     floor = jnp.abs(marginal) / jnp.where(reach > 0, reach, 1.0)
-    curvature = jnp.maximum(jnp.abs(jnp.diag(jacobian)), floor)
+    row = jnp.max(jnp.abs(jacobian) * scale, axis=1) / scale
+    curvature = jnp.maximum(row, floor)
     return jnp.where(curvature > 0, curvature, 1.0)
 
 

@@ -30,8 +30,8 @@ class BestReply(Solver):
     player moves, in (0, 1]; below 1 it calms oscillation. `simultaneous`: all players reply to the same actions (Jacobi);
     by default each replies to the moves made before it in the same sweep (Gauss-Seidel, players in declared order within
     groups that own equally many entries). `max_sweeps`: sweeps over all players (default 500). `tolerance`: largest move,
-    relative to the size of the action, that counts as none; None means 3e-13 in float64 and 3e-6 in float32 (replies are
-    not more accurate than that, and rounding would keep players moving).
+    relative to the size of the action, that counts as none; None means a few roundings where every player owns one
+    entry, else 3e-13 in float64 and 3e-6 in float32 (replies with several entries are not more accurate than that).
     **Status codes:** all of `Status`; `step_limit` also covers cycles. Actions with infinite bounds need `search.box`.
 
     >>> BestReply(damping=0.5).simultaneous
@@ -55,7 +55,8 @@ class BestReply(Solver):
     def solve(self, problem: Problem, start: Float[Array, " n"]) -> Solution:
         """Sweeps of best replies from `start`."""
         eps = float(jnp.finfo(start.dtype).eps)
-        tolerance = eps**0.8 if self.tolerance is None else self.tolerance
+        exact = problem.size == len(problem.game.players)
+        tolerance = (8 * eps if exact else eps**0.8) if self.tolerance is None else self.tolerance
         limits = self.search.limits(problem)
 
         def sweep(state: _State) -> _State:
@@ -66,7 +67,7 @@ class BestReply(Solver):
 
         first = _State(start, jnp.abs(problem.marginal(start)), jnp.asarray(True), jnp.asarray(False), jnp.asarray(0))
         end = jax.lax.while_loop(lambda s: s.moved & ~s.failed & (s.steps < self.max_sweeps), sweep, first)
-        return Solution(end.x, end.largest, end.steps, end.moved & (end.steps >= self.max_sweeps))
+        return Solution(end.x, end.largest, end.steps, end.moved)
 
     def _sweep(self, problem: Problem, limits: tuple[Array, Array], x: Array) -> Array:
         if self.simultaneous:

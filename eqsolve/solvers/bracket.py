@@ -47,8 +47,10 @@ def search_interval(problem: Problem, x: Array, scale: Array) -> tuple[Float[Arr
 
 def bracket_sweeps(
     problem: Problem, x: Array, largest: Array, scale: Array, sweeps: int, run: Bool[Array, ""]
-) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-    """Gauss-Seidel passes over the entries until none moves, at most `sweeps`; returns the point and largest marginals.
+) -> tuple[Float[Array, " n"], Float[Array, " n"], Bool[Array, ""]]:
+    """Gauss-Seidel passes over the entries until none moves, at most `sweeps`.
+
+    Returns the point, the largest marginal payoffs met and whether entries were still moving.
 
     An entry that already lies in its zero interval stays where it is, so a continuum of solutions does not make it drift.
     `run` false returns the point untouched.
@@ -74,5 +76,5 @@ def bracket_sweeps(
         return after, largest, count + 1, jnp.any(jnp.abs(after - x) > settled)
 
     start = (x, largest, jnp.asarray(0), run)
-    x, largest, _, _ = jax.lax.while_loop(lambda state: state[3] & (state[2] < sweeps), sweep, start)
-    return x, largest
+    x, largest, _, moving = jax.lax.while_loop(lambda state: state[3] & (state[2] < sweeps), sweep, start)
+    return x, largest, moving

@@ -42,16 +42,18 @@ def classify(problem: Problem, solution: Solution, start: Array) -> Verdict:
     largest = jnp.maximum(solution.largest_marginal, jnp.abs(marginal))
     relative = stationarity(problem, x, marginal, jacobian, scale, largest).relative
     residual = jnp.max(relative)
-    free = (x > problem.lower) & (x < problem.upper)
+    inside = (x > problem.lower) & (x < problem.upper)
+    pushed = jnp.abs(marginal) > default_tolerance(x.dtype) * (jnp.abs(jacobian) @ scale)
+    loose = ~inside & ~pushed & (problem.lower < problem.upper)  # at a bound that nothing pushes it against
     feasible = jnp.all(problem.lower <= problem.upper) & jnp.all((start >= problem.lower) & (start <= problem.upper))
     finite = jnp.all(jnp.isfinite(marginal)) & jnp.all(jnp.isfinite(jacobian)) & jnp.all(jnp.isfinite(x))
     stationary = residual <= default_tolerance(x.dtype)
-    status = jnp.where(solution.out_of_steps, Status.step_limit._value, Status.stalled._value)
-    kinked = _is_kinked(problem, x, scale, largest)
-    status = jnp.where(kinked, Status.kinked._value, status)
+    singular = _is_singular(jacobian, scale, inside | loose, largest)
+    status = jnp.where(_is_kinked(problem, x, scale, largest), Status.kinked._value, Status.stalled._value)
     status = jnp.where(stationary, Status.converged._value, status)
-    status = jnp.where(stationary & _is_singular(jacobian, scale, free, largest), Status.degenerate._value, status)
-    status = jnp.where(stationary & _curves_up(problem, jacobian, scale, free), Status.not_maximum._value, status)
+    status = jnp.where(stationary & singular, Status.degenerate._value, status)
+    status = jnp.where(stationary & _curves_up(problem, jacobian, scale, inside, loose), Status.not_maximum._value, status)
+    status = jnp.where(solution.unsettled, Status.step_limit._value, status)
     status = jnp.where(finite, status, Status.nonfinite._value)
     status = jnp.where(feasible, status, Status.infeasible._value)
     return Verdict(_status(status), residual, active_bounds(problem, x, marginal), marginal)
@@ -65,23 +67,27 @@ def _is_singular(jacobian: Array, scale: Array, free: Array, largest: Array) -> 
     """Whether the Jacobian on the free entries is numerically singular, or vanishes beside the marginals met."""
     eps = jnp.finfo(jacobian.dtype).eps
     scaled = jnp.abs(jacobian * scale)
-    flat = free & (jnp.max(scaled, axis=1) <= eps**0.5 * largest)
+    flat = free & (jnp.max(scaled, axis=1) <= 3 * eps**0.5 * largest)
     both = free[:, None] & free[None, :]
     restricted = jnp.where(both, jacobian * scale, jnp.eye(free.shape[0], dtype=jacobian.dtype))
     _, smallest = eliminate(restricted, jnp.zeros((free.shape[0], 0), jacobian.dtype))
     return jnp.any(flat) | (smallest <= eps**0.6)
 
 
-def _curves_up(problem: Problem, jacobian: Array, scale: Array, free: Array) -> Bool[Array, ""]:
-    """Whether some player's Hessian in its own free actions has a positive eigenvalue (beyond rounding)."""
+def _curves_up(problem: Problem, jacobian: Array, scale: Array, inside: Array, loose: Array) -> Bool[Array, ""]:
+    """Whether some player's Hessian in its own inner actions has a positive eigenvalue (beyond rounding).
+
+    An action that is loose at a bound counts alone: only one side of it is open.
+    """
     owners = problem.owners
-    own = (owners[:, None] == owners[None, :]) & free[:, None] & free[None, :]
+    own = (owners[:, None] == owners[None, :]) & inside[:, None] & inside[None, :]
+    own = own | jnp.diag(loose)
     block = jnp.where(own, jacobian * scale[:, None] * scale[None, :], 0.0)
     size = jnp.max(jnp.abs(block), axis=1)
     unit = jnp.where(size > 0, size, 1.0) ** -0.5
     block = block * unit[:, None] * unit[None, :]
     slack = 10 * jnp.finfo(jacobian.dtype).eps ** 0.5
-    shifted = slack * jnp.eye(free.shape[0], dtype=jacobian.dtype) - 0.5 * (block + block.T)
+    shifted = slack * jnp.eye(inside.shape[0], dtype=jacobian.dtype) - 0.5 * (block + block.T)
     return ~is_positive_definite(shifted)
 
 

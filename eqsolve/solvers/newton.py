@@ -78,10 +78,10 @@ class Newton(Solver):
             _first(problem, start, tolerance),
         )
         finite = jnp.all(jnp.isfinite(end.marginal))
-        x, largest = bracket_sweeps(
-            problem, end.x, end.largest, action_scale(problem, end.x, start), self.sweeps, run=~end.converged & finite
-        )
-        return Solution(x, largest, end.steps, end.steps >= self.max_steps)
+        scale = action_scale(problem, end.x, start)
+        run = ~end.converged & finite
+        x, largest, unsettled = bracket_sweeps(problem, end.x, end.largest, scale, self.sweeps, run)
+        return Solution(x, largest, end.steps, unsettled)
 
 
 def _first(problem: Problem, start: Array, tolerance: float) -> _State:
@@ -111,9 +111,11 @@ def _step(problem: Problem, state: _State, start: Array, tolerance: float) -> _S
     x = jnp.clip(state.x + length * direction, problem.lower, problem.upper)
     marginal, jacobian = problem.marginal_and_jacobian(x)
     finite = jnp.all(jnp.isfinite(marginal)) & jnp.all(jnp.isfinite(jacobian))
-    # both points are measured with the curvature and the sizes of the present one, so that only the violation counts
+    # both points are measured with the present curvature and sizes, so that only the violation counts; the step tells
+    # the size of actions that start at zero and have no bounds
     trial = stationarity(problem, x, marginal, state.jacobian, scale, state.largest)
-    better = _merit(trial.violation, now.size) < (1 - 1e-4 * length) * _merit(now.violation, now.size)
+    size = jnp.abs(state.jacobian) @ jnp.maximum(scale, jnp.abs(direction))
+    better = _merit(trial.violation, size) < (1 - 1e-4 * length) * _merit(now.violation, size)
     climbing = jnp.any((jnp.diag(state.jacobian) > 0) & (now.relative > tolerance))
     accept = finite & (better | (climbing & ~state.converged))
 

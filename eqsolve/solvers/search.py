@@ -84,8 +84,11 @@ class Search(eqx.Module):
 
 
 class Reply(eqx.Module):
-    """The best reply found: own actions, payoff, the spacing of the grid (NaN where starts were used), and how many of
-    the points tried had no finite payoff."""
+    """The best reply found.
+
+    `spacing` is that of the grid (NaN where starts were used), `nonfinite` how many of the points tried had no finite
+    payoff.
+    """
 
     own: Float[Array, " k"]
     payoff: Float[Array, ""]
@@ -120,21 +123,27 @@ def best_reply(
     order = jnp.where(jnp.isfinite(values), values, -jnp.inf)
     spacing = (upper - lower) / (search.points[count - 1] - 1) if count <= GRID_ENTRIES else jnp.full_like(lower, jnp.nan)
     present = x[entries]
-    coarse = tried[jnp.argmax(order)]
+    distance = jnp.sum(((tried - present) / jnp.where(upper > lower, upper - lower, 1.0)) ** 2, axis=1)
+    coarse = tried[jnp.argmin(jnp.where(_near_best(values), distance, jnp.inf))]
     if count == 1:
         refined = _refine_one(slope, coarse, present, spacing, lower, upper)
     else:
         refined = _refine(payoff, search, tried, order, present, spacing, lower, upper)
     finalists = jnp.concatenate([refined, coarse[None], present[None]])
     results = jax.vmap(payoff)(finalists)
-    ranked = jnp.where(jnp.isfinite(results), results, -jnp.inf)
-    # refined points come first: near a maximum payoffs agree to rounding long before actions do
-    noise = 16 * jnp.finfo(x.dtype).eps * jnp.max(jnp.where(jnp.isfinite(results), jnp.abs(results), 0.0))
-    best = jnp.argmax(ranked >= jnp.max(ranked) - noise)
+    best = jnp.argmax(_near_best(results))  # the first of the best: refined points come before the others
     nonfinite = jnp.sum(~jnp.isfinite(values)) + jnp.sum(~jnp.isfinite(results))
     infinite_box = ~jnp.all(jnp.isfinite(lower) & jnp.isfinite(upper))
     own = jnp.where(infinite_box, jnp.nan, finalists[best])
     return Reply(own, jnp.where(infinite_box, jnp.nan, results[best]), spacing, nonfinite)
+
+
+def _near_best(values: Float[Array, " points"]) -> Array:
+    """Which payoffs equal the highest one to rounding. Ties go to the present action or the refined point on that ground:
+    near a maximum payoffs agree long before actions do."""
+    finite = jnp.where(jnp.isfinite(values), values, -jnp.inf)
+    highest = jnp.max(finite)
+    return finite >= highest - 16 * jnp.finfo(values.dtype).eps * jnp.abs(highest)
 
 
 @functools.lru_cache
@@ -170,7 +179,7 @@ def _refine(
     count = lower.shape[0]
     keep = min(4 if count <= GRID_ENTRIES else search.starts, tried.shape[0])
     _, top = jax.lax.top_k(order, keep)
-    starts = jnp.concatenate([tried[top], present[None]])
+    starts = jnp.concatenate([present[None], tried[top]])
     climbed, values = jax.vmap(lambda start: search.ascent.climb(payoff, start, lower, upper))(starts)
     if count > ELLIPSOID_ENTRIES:
         return climbed
@@ -178,4 +187,4 @@ def _refine(
     near = jnp.where(jnp.isfinite(spacing), 2 * spacing, 0.1 * (upper - lower))
     radii = jnp.stack([upper - lower, near])
     polished, _ = jax.vmap(lambda radius: ellipsoid_climb(payoff, best, radius, lower, upper))(radii)
-    return jnp.concatenate([climbed, polished])
+    return jnp.concatenate([climbed, polished])  # the climb from the present point first: it wins ties

@@ -1,0 +1,204 @@
+"""The certificate of a point: regret, second-order report and monotonicity in one readable result."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from eqsolve._tables import number, table
+from eqsolve.certify.regret import unilateral_regret
+from eqsolve.certify.second_order import own_curvatures, sampled_curvatures
+from eqsolve.game import Game
+from eqsolve.problem import Problem, problem_of
+from eqsolve.solve import as_actions, require_searchable
+from eqsolve.solvers.base import action_scale
+from eqsolve.solvers.search import Search
+
+SEARCH = Search(points=(401, 41, 15), starts=32)  # finer than the solvers' own search, on other points
+
+
+class Certificate(eqx.Module):
+    """What a global search for profitable deviations found; always the same structure, also inside a batch.
+
+    **Fields:**
+
+    - `gain`: by player, what the best deviation found would earn it; `tolerance`: what counts as nothing.
+    - `deviation`: by action, each owner's best deviation (players deviate alone, not together).
+    - `payoff`: by player, at the point. `nonfinite`: by player, points searched whose payoff was NaN or infinite.
+    - `lower`, `upper`: by action, the box searched. `spacing`: by action, the distance of grid points in it before
+      refinement, NaN where the player owns too many entries for a grid and several starts were climbed instead.
+    - `curvature`: by player, the largest second derivative of its payoff in its free own actions at the point (-inf if
+      bounds hold all of them); `sampled_curvature`: the largest over the box at sampled points.
+    - `monotonicity`: the largest eigenvalue of the symmetrised pseudogradient at sampled points; negative suggests a
+      strictly monotone game with one equilibrium.
+    """
+
+    payoff: OrderedDict[str, Array]
+    gain: OrderedDict[str, Array]
+    tolerance: OrderedDict[str, Array]
+    nonfinite: OrderedDict[str, Array]
+    deviation: OrderedDict[str, Array]
+    lower: OrderedDict[str, Array]
+    upper: OrderedDict[str, Array]
+    spacing: OrderedDict[str, Array]
+    curvature: OrderedDict[str, Array]
+    sampled_curvature: OrderedDict[str, Array]
+    monotonicity: Float[Array, "..."]
+    samples: int = eqx.field(static=True)
+
+    @property
+    def certified(self) -> Bool[Array, "..."]:
+        """Whether no player can gain more than the tolerance, and every point searched had a finite payoff."""
+        verdicts = [
+            (self.gain[player] <= self.tolerance[player]) & (self.nonfinite[player] == 0) for player in self.gain
+        ]
+        return jnp.all(jnp.stack(verdicts), axis=0)
+
+    @property
+    def regret(self) -> Float[Array, "..."]:
+        """The largest gain of any player."""
+        return jnp.max(jnp.stack(list(self.gain.values())), axis=0)
+
+    @property
+    def concave(self) -> OrderedDict[str, Array]:
+        """By player, whether its payoff curved downward (or was flat) in its own actions at every sampled point."""
+        return OrderedDict((player, value <= 0) for player, value in self.sampled_curvature.items())
+
+    def to_numpy(self) -> dict[str, Any]:
+        """The certificate as plain NumPy arrays in nested dicts, with the verdict."""
+        fields = ("payoff", "gain", "tolerance", "nonfinite", "deviation", "lower", "upper", "spacing", "curvature")
+        names = (*fields, "sampled_curvature", "monotonicity", "certified")
+        return {name: jax.tree.map(np.asarray, getattr(self, name)) for name in names}
+
+    def __str__(self) -> str:
+        certified = np.asarray(self.certified)
+        if certified.ndim:
+            worst = number(np.max(np.asarray(self.regret)))
+            return f"{certified.sum()} of {certified.size} points certified; largest regret {worst}"
+        rows = [
+            (
+                player,
+                number(self.payoff[player]),
+                number(self.gain[player]),
+                number(self.curvature[player]),
+                "yes" if bool(self.concave[player]) else "no",
+                str(int(self.nonfinite[player])),
+            )
+            for player in self.gain
+        ]
+        header = ("player", "payoff", "gain by deviating", "own curvature", "concave at samples", "points not finite")
+        blind = any(int(count) for count in self.nonfinite.values())
+        reason = "some payoffs searched are not finite" if blind else "some player gains by deviating"
+        verdict = "Certified: no player gains by deviating" if certified else f"Not certified: {reason}"
+        where = [(name, _span(self.lower[name], self.upper[name]), _finest(self.spacing[name])) for name in self.lower]
+        monotone = "negative definite" if self.monotonicity < 0 else "not negative definite"
+        return "\n".join(
+            [
+                f"{verdict} (largest gain {number(self.regret)}).",
+                "",
+                table(header, rows),
+                "",
+                table(("action", "searched", "grid spacing"), where),
+                "",
+                f"The symmetrised pseudogradient is {monotone} at {self.samples} sampled points"
+                f" (largest eigenvalue {number(self.monotonicity)}).",
+            ]
+        )
+
+
+def _span(lower: Array, upper: Array) -> str:
+    return f"[{number(jnp.min(lower))}, {number(jnp.max(upper))}]"
+
+
+def _finest(spacing: Array) -> str:
+    coarsest = float(jnp.max(spacing))
+    return "several starts" if np.isnan(coarsest) else f"{number(coarsest)} (then refined)"
+
+
+def certify(
+    game: Game,
+    actions: Mapping[str, Any],
+    search: Search | None = None,
+    *,
+    samples: int = 32,
+    tolerance: float | None = None,
+) -> Certificate:
+    """Search every player's whole action set for a profitable deviation from `actions`, whoever computed them.
+
+    **Arguments:** `actions`: by name, of the declared shapes, for instance `solve_nash(game).actions`. `search`: how finely
+    to look, and which part of infinite action sets; by default a grid of 401, 41 x 41 or 15 x 15 x 15 points for players
+    with one to three entries, 32 climbed starts for more. `samples`: points at which curvature and monotonicity are
+    evaluated. `tolerance`: the gain that counts as nothing, relative to the player's payoff; None means 4e-10 in float64
+    and 7e-5 in float32; to it comes 16 roundings of what the payoff changes by when an own action moves by its own size.
+    **Returns:** a `Certificate`; `certificate.certified` is the verdict.
+    **Errors:** `ValueError` for wrong names or shapes, or infinite bounds without a declared box. NaN actions are not
+    certified.
+    **Source:** Nash (1951), the definition of equilibrium.
+
+    >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
+    >>> game = Cournot(LinearInverseDemand(10.0, 1.0), cost=[1.0, 1.0]).game()
+    >>> bool(certify(game, {"quantity": [3.0, 3.0]}).certified), bool(certify(game, {"quantity": [2.0, 2.0]}).certified)
+    (True, False)
+    """
+    search = SEARCH if search is None else search
+    if samples < 1:
+        raise ValueError(f"certify: samples is {samples}; give at least 1.")
+    if tolerance is not None and not tolerance >= 0:
+        raise ValueError(f"certify: tolerance is {tolerance}; give a number of at least 0, or None.")
+    require_searchable(game, search)
+    return _certify(game, as_actions(game, actions, "certify: actions"), search, samples, tolerance)
+
+
+def _local_size(problem: Problem, x: Array, payoffs: Array) -> Float[Array, " players"]:
+    """How much each payoff changes when an own action moves by its own size: the payoff's scale where it is near zero.
+
+    The second-order terms are added because a payoff such as x y has nothing else at the origin.
+    """
+    scale = action_scale(problem, x, x)
+    terms = scale * (jnp.abs(problem.marginal_and_jacobian(x)[1]) @ scale)
+    second_order = jnp.zeros_like(payoffs).at[problem.owners].add(terms)
+    step = jnp.diag(scale)
+    moved = jnp.clip(jnp.concatenate([x + step, x - step]), problem.lower, problem.upper)
+    change = jnp.abs(jax.vmap(problem.payoffs)(moved) - payoffs)
+    change = jnp.where(jnp.isfinite(change), change, 0.0)
+    owners = jnp.tile(jnp.asarray(problem.owners), 2)
+    own = owners[:, None] == jnp.arange(payoffs.shape[0])
+    return jnp.max(jnp.where(own, change, 0.0), axis=0) + second_order
+
+
+@eqx.filter_jit
+def _certify(
+    game: Game, actions: dict[str, Array], search: Search, samples: int, tolerance: float | None
+) -> Certificate:
+    problem = problem_of(game)
+    x = problem.vector(actions)
+    regret = unilateral_regret(problem, x, search)
+    lower, upper = search.limits(problem)
+    eps = float(jnp.finfo(x.dtype).eps)
+    inside = jnp.all((x >= problem.lower) & (x <= problem.upper))
+    gains = jnp.where(inside, regret.gains, jnp.nan)  # a point outside the bounds is nobody's equilibrium
+    relative = eps**0.6 if tolerance is None else tolerance
+    curvature = sampled_curvatures(problem, lower, upper, samples)
+
+    def by_player(values: Array) -> OrderedDict[str, Array]:
+        return OrderedDict((player, values[index]) for index, player in enumerate(game.players))
+
+    return Certificate(
+        payoff=by_player(regret.payoffs),
+        gain=by_player(gains),
+        tolerance=by_player(relative * jnp.abs(regret.payoffs) + 16 * eps * _local_size(problem, x, regret.payoffs)),
+        nonfinite=by_player(regret.nonfinite),
+        deviation=problem.actions(regret.deviations),
+        lower=problem.actions(lower),
+        upper=problem.actions(upper),
+        spacing=problem.actions(regret.spacing),
+        curvature=by_player(own_curvatures(problem, x)),
+        sampled_curvature=by_player(curvature.own),
+        monotonicity=curvature.monotonicity,
+        samples=samples,
+    )

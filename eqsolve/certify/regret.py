@@ -1,0 +1,39 @@
+"""Unilateral regret: what each player could gain by the best deviation found anywhere in its own box."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from eqsolve.problem import Problem
+from eqsolve.solvers.search import Search, best_reply
+
+
+class Regret(eqx.Module):
+    """Per player: payoff, gain of the best deviation, points without a finite payoff; per entry: its owner's best
+    deviation and the spacing of the grid searched (NaN where starts were used)."""
+
+    payoffs: Float[Array, " players"]
+    gains: Float[Array, " players"]
+    nonfinite: Int[Array, " players"]
+    deviations: Float[Array, " n"]
+    spacing: Float[Array, " n"]
+
+
+def unilateral_regret(problem: Problem, x: Float[Array, " n"], search: Search) -> Regret:
+    """The regret of every player at `x`, by a global search that uses payoffs first and derivatives to refine."""
+    limits = search.limits(problem)
+    payoffs = problem.payoffs(x)
+    gains = jnp.zeros_like(payoffs)
+    nonfinite = jnp.zeros(payoffs.shape, int)
+    deviations, spacing = x, jnp.full_like(x, jnp.nan)
+    for players, entries in problem.groups:
+        reply = jax.vmap(lambda p, e: best_reply(problem, search, limits, x, p, e))(
+            jnp.asarray(players), jnp.asarray(entries)
+        )
+        gain = reply.payoff - payoffs[players]
+        gains = gains.at[players].set(jnp.where(gain < 0, 0.0, gain))  # rounding; NaN stays NaN
+        nonfinite = nonfinite.at[players].set(reply.nonfinite)
+        deviations = deviations.at[entries].set(reply.own)
+        spacing = spacing.at[entries].set(reply.spacing)
+    return Regret(payoffs, gains, nonfinite, deviations, spacing)

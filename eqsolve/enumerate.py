@@ -1,0 +1,119 @@
+"""Every distinct equilibrium that a stated set of starts leads to."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, Float
+
+from eqsolve._tables import number, table
+from eqsolve.certify.certificate import SEARCH, Certificate, certify
+from eqsolve.equilibrium import STATUS_NAMES, Equilibrium, code
+from eqsolve.game import Game
+from eqsolve.problem import problem_of
+from eqsolve.solve import require_searchable, solve_from
+from eqsolve.solvers.base import Solver
+from eqsolve.solvers.newton import Newton
+from eqsolve.solvers.search import Search
+from eqsolve.starts import starts_in
+
+
+@dataclasses.dataclass(frozen=True)
+class EquilibriumSet:
+    """The distinct certified equilibria found, and what became of the starts.
+
+    `equilibria` and `certificates` are parallel; `rejected` counts distinct candidate points that some player would leave;
+    `statuses` counts how the solves from all `starts` ended.
+    """
+
+    equilibria: tuple[Equilibrium, ...]
+    certificates: tuple[Certificate, ...]
+    rejected: int
+    statuses: dict[str, int]
+    starts: int
+
+    def __len__(self) -> int:
+        return len(self.equilibria)
+
+    def __getitem__(self, index: int) -> Equilibrium:
+        return self.equilibria[index]
+
+    def __str__(self) -> str:
+        ends = ", ".join(f"{count} {name}" for name, count in self.statuses.items())
+        head = f"{len(self)} certified equilibria from {self.starts} starts ({ends}); {self.rejected} candidates rejected"
+        if not self.equilibria:
+            return head
+        labels = [*self.equilibria[0].actions, *self.equilibria[0].objectives]
+        rows = []
+        for found in self.equilibria:
+            values = [*found.actions.values(), *found.objectives.values()]
+            rows.append([" ".join(number(v) for v in np.ravel(value)) for value in values])
+        return "\n".join([head, "", table(labels, rows)])
+
+
+def enumerate_equilibria(
+    game: Game,
+    starts: int = 64,
+    solver: Solver | None = None,
+    search: Search | None = None,
+    *,
+    distance: float = 1e-4,
+) -> EquilibriumSet:
+    """All distinct certified equilibria reached from `starts` points spread over the box.
+
+    **Arguments:** `starts`: how many starts, the middle of the box first. `solver`: `Newton()` by default. `search`: for the
+    certificates, as in `certify`; its box also confines the starts of actions with infinite bounds. `distance`: solutions
+    closer than this share of the box (of the action's size, where infinite) are one.
+    **Returns:** an `EquilibriumSet`, equilibria in the order in which they were met. Finding none is evidence, not proof,
+    that there is none; on a continuum every start may find another point.
+    **Errors:** `ValueError` for fewer than one start, or infinite bounds without a declared box.
+
+    >>> from eqsolve import game_from_payoffs
+    >>> def meet(params, actions):
+    ...     return -((actions["a"] - actions["b"] ** 3) ** 2)
+    >>> def follow(params, actions):
+    ...     return -((actions["b"] - actions["a"]) ** 2)
+    >>> game = game_from_payoffs({"a": meet, "b": follow}, {"a": (-2, 2), "b": (-2, 2)})
+    >>> len(enumerate_equilibria(game, starts=16))
+    5
+    """
+    if starts < 1:
+        raise ValueError(f"enumerate_equilibria: starts is {starts}; give at least 1.")
+    search = SEARCH if search is None else search
+    require_searchable(game, search)
+    solver = Newton() if solver is None else solver
+    found, points, width = _solve_all(game, solver, search, starts)
+    codes = np.asarray(code(found.status))
+    statuses = {name: int(np.sum(codes == index)) for index, name in enumerate(STATUS_NAMES) if np.any(codes == index)}
+    distinct = _distinct(np.asarray(points), np.asarray(found.solved), np.asarray(width), distance)
+    equilibria = [jax.tree.map(lambda leaf, i=i: leaf[i], found) for i in distinct]
+    certificates = [certify(game, equilibrium.actions, search) for equilibrium in equilibria]
+    kept = [i for i, certificate in enumerate(certificates) if bool(certificate.certified)]
+    return EquilibriumSet(
+        equilibria=tuple(equilibria[i] for i in kept),
+        certificates=tuple(certificates[i] for i in kept),
+        rejected=len(equilibria) - len(kept),
+        statuses=statuses,
+        starts=starts,
+    )
+
+
+@eqx.filter_jit
+def _solve_all(game: Game, solver: Solver, search: Search, starts: int) -> tuple[Equilibrium, Array, Array]:
+    problem = problem_of(game)
+    lower, upper = search.limits(problem)
+    points = starts_in(lower, upper, starts)
+    found = jax.vmap(lambda x: solve_from(game, problem.actions(x), solver))(points)
+    return found, jax.vmap(problem.vector)(found.actions), upper - lower
+
+
+def _distinct(points: Float[np.ndarray, "starts n"], solved: np.ndarray, width: np.ndarray, distance: float) -> list[int]:
+    """Indices of solved points that lie further than `distance` from every one kept before."""
+    kept: list[int] = []
+    for index in np.flatnonzero(solved):
+        unit = np.where(np.isfinite(width) & (width > 0), width, np.maximum(np.abs(points[index]), 1.0))
+        near = [np.all(np.abs(points[index] - points[other]) <= distance * unit) for other in kept]
+        if not any(near):
+            kept.append(int(index))
+    return kept

@@ -126,6 +126,8 @@ def _check_outcomes(game: Game) -> None:
     if clash := set(primary) & set(derived):
         raise ValueError(f"Game.derived returns {sorted(clash)}, which Game.{field} returns too; use other names.")
     shapes = {name: value.shape for name, value in {**primary, **derived}.items()}
+    if not shapes or not game.total:
+        raise ValueError(f"Game.total is {game.total} and the outcomes are {list(shapes)}; both need at least one name.")
     for where, coefficients in {"total": game.total, **{f"pay[{p!r}]": c for p, c in game.pay.items()}}.items():
         for name, value in coefficients.items():
             if name not in shapes:

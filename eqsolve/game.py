@@ -5,12 +5,13 @@ that touch only who controls and who is paid; outcomes, their Jacobian and the f
 """
 
 import dataclasses
+import functools
+import operator
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
@@ -217,7 +218,8 @@ class Game(eqx.Module):
 
 def paid(coefficients: Named, expected: Named) -> Array:
     """The sum over outcomes of coefficient times expected outcome, summed over the outcome's entries."""
-    return sum((jnp.sum(value * expected[name]) for name, value in coefficients.items()), start=jnp.zeros(()))
+    nothing = jnp.zeros((), next(iter(expected.values())).dtype)  # a player may be paid for nothing
+    return sum((jnp.sum(value * expected[name]) for name, value in coefficients.items()), start=nothing)
 
 
 def _coefficients(field: str, given: Named, dtype: Any) -> dict[str, Array]:
@@ -228,4 +230,4 @@ def _coefficients(field: str, given: Named, dtype: Any) -> dict[str, Array]:
 
 def _summed(pays: list[dict[str, Array]]) -> dict[str, Array]:
     names = dict.fromkeys(name for pay in pays for name in pay)
-    return {name: sum((pay[name] for pay in pays if name in pay), start=jnp.zeros(())) for name in names}
+    return {name: functools.reduce(operator.add, [pay[name] for pay in pays if name in pay]) for name in names}

@@ -53,8 +53,10 @@ def _derivative(primals, tangents):  # noqa: ANN001, ANN202
     system = jnp.where(both, jacobian, jnp.eye(x.shape[0], dtype=x.dtype))
     moved = jnp.where(free, -(marginal_tangent + jacobian @ fixed), fixed)
     tangent = solve(system, moved)
-    # a factor, not a choice between branches: its transpose must not multiply a valid entry's zero by NaN
-    return x, tangent * jnp.where(defined & smooth, 1.0, jnp.nan).astype(x.dtype)
+    # added, and reached from every array of the game: reverse mode must meet the NaN even where dF/dtheta is zero, and
+    # must not multiply a valid entry's zero by it
+    touched = sum((jnp.sum(leaf).astype(x.dtype) for leaf in jax.tree.leaves(tangents)), start=jnp.zeros((), x.dtype))
+    return x, tangent + jnp.where(defined & smooth, 0.0, jnp.nan).astype(x.dtype) * touched
 
 
 def _filled(primal: Array | None, tangent: Array | None) -> Array | None:

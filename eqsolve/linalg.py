@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-UNROLLED = 4  # above this size a loop compiles faster than it costs
+UNROLLED = 4
 
 
 def _loop(size: int, body, state):  # noqa: ANN001, ANN202

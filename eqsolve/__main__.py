@@ -1,0 +1,5 @@
+"""`python -m eqsolve` is the program `eqsolve`."""
+
+from eqsolve.cli import main
+
+main()

@@ -1,0 +1,73 @@
+"""Conversions and checks of a mechanism's fields."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from eqsolve._checks import as_array, concrete, float_dtype
+
+
+def as_fields(owner: str, **given: Any) -> dict[str, Any]:
+    """Convert the fields of mechanism `owner` to arrays of one precision; None stays None, modules go leaf by leaf."""
+    dtype = float_dtype(given)
+
+    def convert(name: str, value: Any) -> Any:
+        if value is None or isinstance(value, eqx.Module):
+            return jax.tree.map(lambda leaf: as_array(leaf, dtype, f"{owner}.{name}"), value)
+        return as_array(value, dtype, f"{owner}.{name}")
+
+    return {name: convert(name, value) for name, value in given.items()}
+
+
+def per_entry(value: Array, length: int, what: str) -> Array:
+    """`value` with one entry for each of `length` players or products; a single number is shared by all."""
+    if value.shape not in ((), (length,)):
+        raise ValueError(f"{what} has shape {value.shape}; give one number, or {length} of them, one per entry.")
+    return jnp.broadcast_to(value, (length,))
+
+
+def require_vector(value: Array, what: str, least: int = 1) -> None:
+    """Raise where `value` is not a vector of at least `least` entries."""
+    if value.ndim != 1 or value.shape[0] < least:
+        raise ValueError(f"{what} has shape {value.shape}; give a vector of {least} or more numbers, one per entry.")
+
+
+def require_scalar(value: Array, what: str) -> None:
+    """Raise where `value` is not a single number."""
+    if value.shape != ():
+        raise ValueError(f"{what} has shape {value.shape}; give one number.")
+
+
+def require_values(value: Array, holds: Callable[[np.ndarray], np.ndarray], what: str, wanted: str) -> None:
+    """Raise where a concrete entry of `value` fails `holds`, naming the first such entry and what is `wanted`."""
+    values = concrete(value)
+    if values is None or np.all(holds(values)):
+        return
+    index = tuple(int(i) for i in np.argwhere(~holds(values))[0])
+    where = f"[{', '.join(map(str, index))}]" if index else ""
+    raise ValueError(f"{what}{where} is {values[index]}; {wanted}.")
+
+
+def require_positive(value: Array, what: str) -> None:
+    """Raise where a concrete entry is zero or negative."""
+    require_values(value, lambda x: x > 0, what, "give numbers above zero")
+
+
+def require_nonnegative(value: Array, what: str) -> None:
+    """Raise where a concrete entry is negative."""
+    require_values(value, lambda x: x >= 0, what, "give numbers of zero or more")
+
+
+def player_names(names: Iterable[str] | None, count: int, what: str, stem: str) -> tuple[str, ...]:
+    """`names` as a tuple of `count` different names; by default the stem and a number, counted from one."""
+    if names is None:
+        return tuple(f"{stem} {i}" for i in range(1, count + 1))
+    chosen = tuple(names)
+    if len(chosen) != count or len(set(chosen)) != count:
+        raise ValueError(f"{what} is {chosen}; give {count} different names, one per player.")
+    return chosen

@@ -40,9 +40,8 @@ def start_up(precision: str) -> None:
     JAX has computed already.
     """
     jax.config.update("jax_enable_x64", precision == "float64")
-    chosen = getattr(jax.config, "jax_num_cpu_devices") > 0 or "xla_force_host_platform_device_count" in os.environ.get(
-        "XLA_FLAGS", ""
-    )
+    devices: int = jax.config.jax_num_cpu_devices  # pyright: ignore[reportAttributeAccessIssue]: defined at run time
+    chosen = devices > 0 or "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     if not chosen:
         with contextlib.suppress(RuntimeError):  # JAX has computed already
             jax.config.update("jax_num_cpu_devices", cores())

@@ -39,4 +39,10 @@ class Scenarios(Rule):
                 f" {sorted(count, key=str)}; give one probability per scenario and the scenario axis first."
             )
         values = jax.vmap(function)(shocks)
-        return jax.tree.map(lambda value: jnp.tensordot(probabilities, value, axes=1), values)
+
+        def mean(value: Array) -> Array:
+            # a product and a sum fuse with what computes the value; a matrix product would store it first
+            weights = probabilities.reshape(-1, *[1] * (value.ndim - 1))
+            return jnp.sum(weights * value, axis=0)
+
+        return jax.tree.map(mean, values)

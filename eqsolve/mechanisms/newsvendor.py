@@ -1,9 +1,9 @@
 """Competing newsvendors: two outlets stock before demand is known, and unserved customers try the other one.
 
 Demand is a finite set of scenarios, so expectations are exact sums and expected profits are piecewise linear: an
-equilibrium is a kink or an interval of stocks, never a smooth maximum. Solve with `BestReply()`; `newsvendor_exact` gives
-the extreme equilibria without any search. Prices are given; paper 003's outlets that also choose prices are another
-mechanism.
+equilibrium is a kink or an interval of stocks, never a smooth maximum. Solve with `BestReply()`; `newsvendor_exact`
+gives the extreme equilibria without any search. Prices are given; paper 003's outlets that also choose prices are
+another mechanism.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ from eqsolve.action import Action
 from eqsolve.expectation import Scenarios
 from eqsolve.game import Game
 from eqsolve.mechanisms._pay import own_entry
-from eqsolve.mechanisms.classic._fields import (
+from eqsolve.mechanisms._fields import (
     as_fields,
     per_entry,
     player_names,
@@ -45,9 +45,9 @@ class CompetingNewsvendors(eqx.Module):
     - `probabilities`: >= 0 with sum 1, shape `[scenarios]`; None for equally likely scenarios.
     - `outlets`: the players' names.
 
-    Outcomes, one entry per outlet: "profit" [money]; "sales", "leftover" (unsold stock) and "own demand served" [units];
-    "stockout probability" (that more customers come than there is stock) and "fill rate" (expected own demand served as
-    a share of expected own demand; 1 without demand).
+    Outcomes, one entry per outlet: "profit" [money]; "sales", "leftover" (unsold stock) and "own demand served"
+    [units]; "stockout probability" (that more customers come than there is stock); and "fill rate" (expected own demand
+    served as a share of expected own demand; 1 without demand).
 
     Each outlet's profit is concave in its stock. So is joint profit in both stocks if the prices are equal; where one
     outlet earns more on a spilled customer than the other loses ($\lambda_j p_i > p_j$) it need not be.

@@ -1,13 +1,15 @@
 r"""Exact equilibria of competing newsvendors on finitely many demand scenarios, without any search over payoffs.
 
-An outlet's profit is concave in its stock, so its best replies are the quantiles at its margin of the customers it gets,
-an interval [low_i(y_j), high_i(y_j)] where the margin is a cumulative probability. Both ends fall in y_j, never faster
-than $\lambda_j$. Hence $T = high_1 \circ low_2$ rises with a slope between 0 and $\lambda_1 \lambda_2 \le 1$, and its
-largest fixed point is outlet 1's largest equilibrium stock a: in any equilibrium (y_1, y_2), y_2 >= low_2(y_1), so
-y_1 <= high_1(y_2) <= T(y_1), and no point above the largest fixed point satisfies that (Tarski). There outlet 2 holds
-low_2(a), its smallest equilibrium stock, because y_2 >= low_2(y_1) >= low_2(a). The mirror image gives the other extreme.
+An outlet's profit is concave in its stock, so its best replies are the quantiles at its margin of the customers it
+gets: one stock, or an interval [low_i(y_j), high_i(y_j)] where the margin is a cumulative probability. Both ends fall
+in y_j, never faster than $\lambda_j$. Hence $T = high_1 \circ low_2$ rises with a slope between 0 and
+$\lambda_1 \lambda_2 \le 1$, and its largest fixed point a is outlet 1's largest equilibrium stock: in any equilibrium
+(y_1, y_2), y_2 >= low_2(y_1), so y_1 <= high_1(y_2) <= T(y_1), which holds at no point above the largest fixed point
+(Tarski). Against a, outlet 2 holds low_2(a), its smallest equilibrium stock, because y_2 >= low_2(y_1) >= low_2(a). The
+mirror image gives the other extreme. With $\lambda_1 \lambda_2 < 1$ and no interval, T contracts and the equilibrium is
+unique.
 
-The solvers see the same game as payoffs and marginal payoffs; nothing here shares code with them.
+Solvers see the game as payoffs and marginal payoffs and share no code with this.
 """
 
 import equinox as eqx
@@ -31,9 +33,9 @@ class EquilibriumEnds(eqx.Module):
 
     **Fields** (a batch puts its axis in front):
 
-    - `lowest`, `highest`: bounds [units] on every equilibrium, one entry per outlet. They are attained crosswise: in one
-      equilibrium outlet 1 holds its highest and outlet 2 its lowest stock, in another it is the other way round. NaN
-      where a traced parameter is out of its range.
+    - `lowest`, `highest`: bounds [units] on every equilibrium, one entry per outlet. They are attained crosswise: in
+      one equilibrium outlet 1 holds its highest and outlet 2 its lowest stock, in another it is the other way round.
+      NaN where a traced parameter is out of its range.
     - `unique`: whether both ends agree up to rounding, so that there is one equilibrium.
     - `steps`: evaluations of the composed best reply.
     """
@@ -56,10 +58,10 @@ def reply_interval(market: CompetingNewsvendors, outlet: str, other_stock: Float
     The stocks y with P(R < y) <= margin <= P(R <= y) for the number R of customers. At margin 0 an outlet earns nothing
     on what it sells, and any stock from 0 to the least number of customers will do.
 
-    Whether the margin is a cumulative probability is decided with a tolerance, since neither is stored exactly (0.3 times
-    760 scenarios is 228 only on paper). Probabilities are summed as integers, which makes sums exact in any order. What
-    remains is the rounding of the margin, which as a user's 1 - c/p carries a few units in the last place of 1, and of
-    given probabilities: 8 such units in all, and half an integer unit per scenario, count as equal.
+    Whether the margin is a cumulative probability is decided with a tolerance, since neither is stored exactly (0.55
+    times 760 scenarios is 418 only on paper). Probabilities are summed as integers, which is exact in any order. What
+    remains is the rounding of the margin, a few units in the last place of 1 where it was computed as 1 - c/p, and of
+    probabilities that are given: 8 units in the last place, and half an integer unit per scenario, count as equal.
 
     **Arguments:** `outlet`: its name. `other_stock`: of the other outlet, >= 0 [units].
     **Returns:** a `ReplyInterval`; both ends agree where the best reply is unique.
@@ -79,9 +81,9 @@ def reply_interval(market: CompetingNewsvendors, outlet: str, other_stock: Float
 def equilibrium_ends(market: CompetingNewsvendors) -> EquilibriumEnds:
     r"""The smallest and largest equilibrium stock of each outlet, exact up to rounding.
 
-    Works under `jit` and `vmap`; there is no derivative, since stocks are piecewise linear in the demands and steps in
-    the margins. The error is a few units in the last place of the most customers, over $1 - \lambda_1 \lambda_2$; with
-    full spill-over both ways, where equilibria can be a continuum, ends of flat pieces are found up to eight such units.
+    Works under `jit` and `vmap`; `jax.grad` raises, as the ends jump in the margins. The error is a few units in the
+    last place of the most customers, over $1 - \lambda_1 \lambda_2$; with full spill-over both ways, where equilibria
+    can be a continuum, replies that differ by less than eight such units count as equal.
 
     The fixed point is bracketed: what T misses at one stock bounds its distance on both sides, because the slope of T
     lies between 0 and $\lambda_1 \lambda_2$. Two of three steps go to these bounds, one of which is the fixed point
@@ -89,9 +91,8 @@ def equilibrium_ends(market: CompetingNewsvendors) -> EquilibriumEnds:
     steps at the latest, in practice after ten or so.
 
     **Returns:** an `EquilibriumEnds`. At least one equilibrium always exists.
-    **Source:** Lippman and McCardle (1997), theorem 1, for existence; Netessine and Rudi (2003) for uniqueness with
-    continuous demand and spill shares below 1; Topkis, *Supermodularity and Complementarity* (1998), section 4.2, for the
-    extreme equilibria.
+    **Source:** Lippman and McCardle (1997) for existence; Netessine and Rudi (2003) for uniqueness with continuous
+    demand; Topkis, *Supermodularity and Complementarity* (1998), for extreme equilibria by monotone best replies.
 
     >>> market = CompetingNewsvendors(price=10.0, margin=0.5, spill=0.5, demand=[[4.0, 8.0], [8.0, 4.0]])
     >>> ends = equilibrium_ends(market)
@@ -153,7 +154,7 @@ def _is_valid(market: CompetingNewsvendors) -> Bool[Array, ""]:
     weights = market.weights
     slack = jnp.finfo(weights.dtype).eps ** 0.5
     likely = jnp.all(weights >= 0) & (jnp.abs(jnp.sum(weights) - 1) <= slack)
-    return shares & likely & jnp.all((market.demand >= 0) & jnp.isfinite(market.demand))
+    return jnp.all(market.price > 0) & shares & likely & jnp.all((market.demand >= 0) & jnp.isfinite(market.demand))
 
 
 def _counted(market: CompetingNewsvendors) -> _Counted:
@@ -169,7 +170,7 @@ def _counted(market: CompetingNewsvendors) -> _Counted:
         integer = jnp.int64 if jnp.finfo(dtype).bits == 64 else jnp.int32
         unit, blur = 2.0 ** (jnp.iinfo(integer).bits - 2), 0.5 * scenarios
         mass = jnp.round(market.probabilities * unit).astype(integer)
-    total = jnp.sum(mass)
+    total = jnp.sum(mass, dtype=integer)
     level = market.margin * total.astype(dtype)
     slack = 8 * jnp.finfo(dtype).eps * total.astype(dtype) + blur
     return _Counted(
@@ -202,7 +203,7 @@ def _smallest_covering(
     def halve(ends: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = ends
         below = values <= low + 0.5 * (high - low)
-        covers = jnp.sum(jnp.where(below, mass, 0)) >= needed
+        covers = jnp.sum(jnp.where(below, mass, 0), dtype=mass.dtype) >= needed
         next_low = jnp.min(jnp.where(below, jnp.inf, values))
         next_high = jnp.max(jnp.where(below, values, -jnp.inf))
         return jnp.where(covers, low, next_low), jnp.where(covers, next_high, high)
@@ -226,11 +227,19 @@ def _extreme(game: _Counted, own: Int[Array, ""]) -> tuple[Float[Array, ""], Flo
     slack = jnp.where(diagonal, 4 * game.resolution, 0.0)
     tolerance = jnp.where(diagonal, game.resolution, 4 * game.resolution / jnp.where(diagonal, 1.0, room))
 
-    def composed(stock: Array) -> Array:
-        return _reply(game, own, _reply(game, 1 - own, stock, game.lowest), game.highest)
+    other_then_own = (jnp.stack([1 - own, own]), jnp.stack([game.lowest, game.highest]))
+
+    def replies(stock: Array) -> Float[Array, " two"]:
+        """The other outlet's least reply to `stock`, and the largest reply to that: low_2 and T of the file's head."""
+
+        def reply(stock: Array, mover: tuple[Array, Array]) -> tuple[Array, Array]:
+            answer = _reply(game, mover[0], stock, mover[1])
+            return answer, answer
+
+        return jax.lax.scan(reply, stock, other_then_own)[1]  # a scan compiles the search for a reply once
 
     def step(state: _Bracket) -> _Bracket:
-        excess = state.at - composed(state.at) - slack
+        excess = state.at - replies(state.at)[1] - slack
         above = excess > 0
         near = state.at - excess  # the fixed point if T is flat from here to there
         unbounded = jnp.where(above, -jnp.inf, jnp.inf)
@@ -244,5 +253,5 @@ def _extreme(game: _Counted, own: Int[Array, ""]) -> tuple[Float[Array, ""], Flo
     first = _Bracket(jnp.zeros_like(game.most), game.most, game.most, jnp.asarray(0))
     limit = 3 * (jnp.finfo(game.most.dtype).nmant + 2)
     end = jax.lax.while_loop(lambda s: (s.high - s.low > tolerance) & (s.steps < limit), step, first)
-    largest = composed(end.high)  # one more application lands on a scenario's number of customers
-    return largest, _reply(game, 1 - own, largest, game.lowest), end.steps
+    largest = replies(end.high)[1]  # one more application lands on a scenario's number of customers
+    return largest, replies(largest)[0], end.steps

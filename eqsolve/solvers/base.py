@@ -42,6 +42,16 @@ def default_tolerance(dtype: jnp.dtype) -> float:
     return float(jnp.finfo(dtype).eps) ** 0.65
 
 
+def near_best(payoffs: Float[Array, " points"]) -> Bool[Array, " points"]:
+    """Which payoffs equal the highest one to rounding.
+
+    A choice among points takes the first of these: near a maximum payoffs agree long before actions do.
+    """
+    finite = jnp.where(jnp.isfinite(payoffs), payoffs, -jnp.inf)
+    highest = jnp.max(finite)
+    return finite >= highest - 16 * jnp.finfo(payoffs.dtype).eps * jnp.abs(highest)
+
+
 class Stationarity(eqx.Module):
     """How far a point is from stationarity, entry by entry."""
 

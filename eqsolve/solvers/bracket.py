@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from eqsolve.problem import Problem
+from eqsolve.solvers.base import near_best
 
 
 def flat_interval(
@@ -38,6 +39,20 @@ def flat_interval(
     return last(lambda value: value > zero), last(lambda value: value >= -zero)
 
 
+def reply_candidates(
+    marginal: Callable[[Array], Array], present: Float[Array, ""], low: Float[Array, ""], high: Float[Array, ""]
+) -> Float[Array, "three"]:
+    """The point of the zero interval nearest to `present`, then its two ends.
+
+    All three are equally good replies if the payoff is concave on [low, high]; if it is not, the interval may span a valley
+    and their payoffs tell.
+    """
+    ends = jnp.abs(jnp.stack([marginal(low), marginal(high)]))
+    zero = 64 * jnp.finfo(low.dtype).eps * jnp.max(jnp.where(jnp.isfinite(ends), ends, 0.0))
+    left, right = flat_interval(marginal, low, high, zero)
+    return jnp.stack([jnp.clip(present, left, right), left, right])
+
+
 def search_interval(problem: Problem, x: Array, scale: Array) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
     """The box, with infinite bounds replaced by a thousand scales on either side."""
     low = jnp.where(jnp.isfinite(problem.lower), problem.lower, x - 1e3 * scale)
@@ -56,6 +71,7 @@ def bracket_sweeps(
     `run` false returns the point untouched.
     """
     low, high = search_interval(problem, x, scale)
+    owners = jnp.asarray(problem.owners)
     settled = 8 * jnp.finfo(x.dtype).eps * scale
 
     def entry(j: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -64,11 +80,12 @@ def bracket_sweeps(
         def own(value: Array) -> Array:
             return problem.marginal(x.at[j].set(value))[j]
 
-        ends = jnp.abs(jnp.stack([own(low[j]), own(high[j])]))
-        top = jnp.maximum(largest[j], jnp.max(jnp.where(jnp.isfinite(ends), ends, 0.0)))
-        zero = 64 * jnp.finfo(x.dtype).eps * top
-        left, right = flat_interval(own, low[j], high[j], zero)
-        return x.at[j].set(jnp.clip(x[j], left, right)), largest.at[j].set(top)
+        candidates = reply_candidates(own, x[j], low[j], high[j])
+        payoffs = jax.vmap(lambda value: problem.payoffs(x.at[j].set(value)))(candidates)[:, owners[j]]
+        best = candidates[jnp.argmax(near_best(payoffs))]
+        marginals = jnp.abs(jax.vmap(own)(jnp.stack([low[j], high[j]])))
+        top = jnp.max(jnp.where(jnp.isfinite(marginals), marginals, 0.0))
+        return x.at[j].set(best), largest.at[j].max(top)
 
     def sweep(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
         x, largest, count, _ = state

@@ -144,7 +144,7 @@ def _step(problem: Problem, state: _State, start: Array, tolerance: float) -> _S
 def _direction(problem: Problem, state: _State, scale: Array, regularisation: Array) -> Float[Array, " n"]:
     """Bound-seeking entries go to their bound; the others take the regularised Newton step given that."""
     curvature = own_curvature(problem, state.marginal, state.jacobian, scale)
-    target = state.x + state.marginal / curvature
+    target = state.x + state.marginal / (curvature * (1 + regularisation))  # a short gradient step in the limit
     fixed = (target <= problem.lower) | (target >= problem.upper)
     to_bound = jnp.clip(target, problem.lower, problem.upper) - state.x
     identity = jnp.eye(state.x.shape[0], dtype=state.x.dtype)

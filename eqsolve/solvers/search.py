@@ -18,7 +18,8 @@ from jaxtyping import Array, Float, Int
 from eqsolve._checks import concrete, unknown_name
 from eqsolve.problem import Problem
 from eqsolve.solvers.ascent import Ascent
-from eqsolve.solvers.bracket import flat_interval
+from eqsolve.solvers.base import near_best
+from eqsolve.solvers.bracket import reply_candidates
 from eqsolve.solvers.ellipsoid import ellipsoid_climb
 from eqsolve.starts import starts_in
 
@@ -124,26 +125,18 @@ def best_reply(
     spacing = (upper - lower) / (search.points[count - 1] - 1) if count <= GRID_ENTRIES else jnp.full_like(lower, jnp.nan)
     present = x[entries]
     distance = jnp.sum(((tried - present) / jnp.where(upper > lower, upper - lower, 1.0)) ** 2, axis=1)
-    coarse = tried[jnp.argmin(jnp.where(_near_best(values), distance, jnp.inf))]
+    coarse = tried[jnp.argmin(jnp.where(near_best(values), distance, jnp.inf))]
     if count == 1:
         refined = _refine_one(slope, coarse, present, spacing, lower, upper)
     else:
         refined = _refine(payoff, search, tried, order, present, spacing, lower, upper)
     finalists = jnp.concatenate([refined, coarse[None], present[None]])
     results = jax.vmap(payoff)(finalists)
-    best = jnp.argmax(_near_best(results))  # the first of the best: refined points come before the others
+    best = jnp.argmax(near_best(results))  # the first of the best: refined points come before the others
     nonfinite = jnp.sum(~jnp.isfinite(values)) + jnp.sum(~jnp.isfinite(results))
     infinite_box = ~jnp.all(jnp.isfinite(lower) & jnp.isfinite(upper))
     own = jnp.where(infinite_box, jnp.nan, finalists[best])
     return Reply(own, jnp.where(infinite_box, jnp.nan, results[best]), spacing, nonfinite)
-
-
-def _near_best(values: Float[Array, " points"]) -> Array:
-    """Which payoffs equal the highest one to rounding. Ties go to the present action or the refined point on that ground:
-    near a maximum payoffs agree long before actions do."""
-    finite = jnp.where(jnp.isfinite(values), values, -jnp.inf)
-    highest = jnp.max(finite)
-    return finite >= highest - 16 * jnp.finfo(values.dtype).eps * jnp.abs(highest)
 
 
 @functools.lru_cache
@@ -159,17 +152,10 @@ def _candidates(search: Search, count: int, lower: Array, upper: Array) -> Float
 
 def _refine_one(
     slope: Any, coarse: Array, present: Array, spacing: Array, lower: Array, upper: Array
-) -> Float[Array, "one k"]:
-    """The zero of the marginal payoff in the cells around the best grid point: a kink or a smooth maximum, to rounding."""
+) -> Float[Array, "finalists k"]:
+    """Zeros of the marginal payoff in the cells around the best grid point: a kink or a smooth maximum, to rounding."""
     low, high = jnp.maximum(coarse - spacing, lower)[0], jnp.minimum(coarse + spacing, upper)[0]
-
-    def own_slope(value: Array) -> Array:
-        return slope(value[None])[0]
-
-    ends = jnp.abs(jnp.stack([own_slope(low), own_slope(high)]))
-    zero = 64 * jnp.finfo(low.dtype).eps * jnp.max(jnp.where(jnp.isfinite(ends), ends, 0.0))
-    left, right = flat_interval(own_slope, low, high, zero)
-    return jnp.clip(present, left, right)[None]
+    return reply_candidates(lambda value: slope(value[None])[0], present[0], low, high)[:, None]
 
 
 def _refine(

@@ -1,3 +1,4 @@
+import functools
 from fractions import Fraction
 from itertools import product
 
@@ -96,13 +97,17 @@ def rational_market(seed, scenarios, equal):
     return RationalMarket(margin, spill, demand, weights)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("equal", [True, False])
-def test_ends_are_the_extreme_vertices_of_the_set_of_equilibria(equal, dtype):
+@functools.cache
+def solved_exactly(equal):
     cases = [rational_market(seed, 4, equal) for seed in range(30)]
+    return cases, [case.ends() for case in cases]
+
+
+@pytest.mark.parametrize(("equal", "dtype"), [(True, np.float64), (False, np.float64), (False, np.float32)])
+def test_ends_are_the_extreme_vertices_of_the_set_of_equilibria(equal, dtype):
+    cases, exact = solved_exactly(equal)
     batch = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(case.market(dtype, equal) for case in cases))
     found = jax.vmap(equilibrium_ends)(batch)
-    exact = [case.ends() for case in cases]
     lowest, highest = (np.array(side) for side in zip(*exact, strict=True))
     room = np.array([max(1 - float(case.spill[0] * case.spill[1]), 0.2) for case in cases])
     # a few units in the last place of at most 16 customers, over the contraction of the replies
@@ -291,3 +296,9 @@ def test_replies_name_unknown_outlets_and_flag_negative_stocks():
     with pytest.raises(ValueError, match=r"reply_interval: outlet 'lam' is unknown; .* Did you mean 'lamb'\?"):
         reply_interval(market, "lam", 1.0)
     assert np.isnan(reply_interval(market, "lamb", -1.0).lowest)
+
+
+def test_ends_have_no_gradient():
+    market = CompetingNewsvendors(10.0, 0.5, 0.5, [[4.0, 8.0], [8.0, 4.0]])
+    with pytest.raises(ValueError, match="Reverse-mode differentiation does not work"):
+        jax.grad(lambda m: jnp.sum(equilibrium_ends(m).lowest))(market)

@@ -17,7 +17,7 @@ from eqsolve._checks import require_finite
 from eqsolve.action import Action
 from eqsolve.game import Game
 from eqsolve.mechanisms._pay import own_entry
-from eqsolve.mechanisms.classic._fields import (
+from eqsolve.mechanisms._fields import (
     as_fields,
     per_entry,
     player_names,

@@ -87,8 +87,12 @@ def _check_bounds(game: Game) -> None:
                 raise ValueError(unknown_name(f"Game.bounds: {side} bound of action", name, known))
         for action in game.actions:
             if action.name not in given:
-                raise ValueError(f"Game.bounds gives no {side} bound for action {action.name!r}; write -inf or inf for none.")
-            _check_broadcast(np.shape(given[action.name]), action.shape, f"Game.bounds: {side} bound of {action.name!r}")
+                raise ValueError(
+                    f"Game.bounds gives no {side} bound for action {action.name!r}; write -inf or inf for none."
+                )
+            _check_broadcast(
+                np.shape(given[action.name]), action.shape, f"Game.bounds: {side} bound of {action.name!r}"
+            )
     for action in game.actions:
         _check_interval(action.name, limits[0][action.name], limits[1][action.name])
 
@@ -121,13 +125,17 @@ def _check_outcomes(game: Game) -> None:
         primary = eqx.filter_eval_shape(game.primary, actions)
     except KeyError as error:
         names = f"actions {[a.name for a in game.actions]}"
-        raise ValueError(f"Game.{field} asks for {error}, which is neither a parameter nor one of the {names}.") from error
+        raise ValueError(
+            f"Game.{field} asks for {error}, which is neither a parameter nor one of the {names}."
+        ) from error
     derived = eqx.filter_eval_shape(game.derive, primary)
     if clash := set(primary) & set(derived):
         raise ValueError(f"Game.derived returns {sorted(clash)}, which Game.{field} returns too; use other names.")
     shapes = {name: value.shape for name, value in {**primary, **derived}.items()}
     if not shapes or not game.total:
-        raise ValueError(f"Game.total is {game.total} and the outcomes are {list(shapes)}; both need at least one name.")
+        raise ValueError(
+            f"Game.total is {game.total} and the outcomes are {list(shapes)}; both need at least one name."
+        )
     for where, coefficients in {"total": game.total, **{f"pay[{p!r}]": c for p, c in game.pay.items()}}.items():
         for name, value in coefficients.items():
             if name not in shapes:

@@ -60,7 +60,9 @@ def _require_batch_axis(params: PyTree, axes: PyTree) -> None:
         if axis is None:
             continue
         if axis != 0:
-            raise ValueError(f"batch: axes has {axis!r}; the batch axis comes first: give 0, or None for shared leaves.")
+            raise ValueError(
+                f"batch: axes has {axis!r}; the batch axis comes first: give 0, or None for shared leaves."
+            )
         name = f"params{jax.tree_util.keystr(path)}"
         if leaf.ndim == 0:
             raise ValueError(f"batch: {name} is a number without a batch axis; give one value per game, or axes None.")
@@ -68,6 +70,8 @@ def _require_batch_axis(params: PyTree, axes: PyTree) -> None:
     if not lengths:
         raise ValueError("batch: no leaf of params is batched; set axes to 0 for at least one.")
     if len(set(lengths.values())) > 1:
-        raise ValueError(f"batch: the batch axes differ in length: {lengths}; give every batched leaf one entry per game.")
+        raise ValueError(
+            f"batch: the batch axes differ in length: {lengths}; give every batched leaf one entry per game."
+        )
     if 0 in lengths.values():
         raise ValueError(f"batch: {next(iter(lengths))} has an empty batch axis; give at least one game.")

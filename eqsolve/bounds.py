@@ -59,6 +59,8 @@ def as_bounds(bounds: Any, dtype: Any) -> Box | BoundsFunction:
         return bounds
     require_callable(bounds, "Game.bounds")
     if bounds is None:
-        raise TypeError("Game.bounds is None; give Box(lower, upper) or a function (params, earlier) -> (lower, upper).")
+        raise TypeError(
+            "Game.bounds is None; give Box(lower, upper) or a function (params, earlier) -> (lower, upper)."
+        )
     require_no_captured_arrays(bounds, "Game.bounds")
     return BoundsFunction(bounds)

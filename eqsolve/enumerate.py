@@ -41,7 +41,9 @@ class EquilibriumSet:
 
     def __str__(self) -> str:
         ends = ", ".join(f"{count} {name}" for name, count in self.statuses.items())
-        head = f"{len(self)} certified equilibria from {self.starts} starts ({ends}); {self.rejected} candidates rejected"
+        head = (
+            f"{len(self)} certified equilibria from {self.starts} starts ({ends}); {self.rejected} candidates rejected"
+        )
         if not self.equilibria:
             return head
         labels = [*self.equilibria[0].actions, *self.equilibria[0].objectives]
@@ -108,7 +110,9 @@ def _solve_all(game: Game, solver: Solver, search: Search, starts: int) -> tuple
     return found, jax.vmap(problem.vector)(found.actions), upper - lower
 
 
-def _distinct(points: Float[np.ndarray, "starts n"], solved: np.ndarray, width: np.ndarray, distance: float) -> list[int]:
+def _distinct(
+    points: Float[np.ndarray, "starts n"], solved: np.ndarray, width: np.ndarray, distance: float
+) -> list[int]:
     """Indices of solved points that lie further than `distance` from every one kept before."""
     kept: list[int] = []
     for index in np.flatnonzero(solved):

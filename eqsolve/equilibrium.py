@@ -39,10 +39,10 @@ class Status(eqx.Enumeration):
         "The step limit was reached before the residual was small (slow, or a cycle). Read `residual` before using"
         " `actions`; raise the limit, damp the replies or try another solver."
     )
-    nonfinite = "A payoff or its derivative is NaN or infinite at the start or wherever a step led: no point was computed."
-    infeasible = (
-        "Some lower bound exceeds its upper bound (or is NaN), or the start lies outside the bounds: no point was computed."
+    nonfinite = (
+        "A payoff or its derivative is NaN or infinite at the start or wherever a step led: no point was computed."
     )
+    infeasible = "Some lower bound exceeds its upper bound (or is NaN), or the start lies outside the bounds: no point was computed."
 
 
 STATUS_NAMES = ("converged", "kinked", "degenerate", "not_maximum", "stalled", "step_limit", "nonfinite", "infeasible")
@@ -92,8 +92,9 @@ class Equilibrium(eqx.Module):
         """One line per status that occurs: how many, and what it means."""
         codes, counts = np.unique(np.asarray(code(self.status)), return_counts=True)
         return [
-            f"{STATUS_NAMES[index]} ({count}): {Status[STATUSES[index]]}" if count > 1 or self.residual.ndim else
-            f"{STATUS_NAMES[index]}: {Status[STATUSES[index]]}"
+            f"{STATUS_NAMES[index]} ({count}): {Status[STATUSES[index]]}"
+            if count > 1 or self.residual.ndim
+            else f"{STATUS_NAMES[index]}: {Status[STATUSES[index]]}"
             for index, count in zip(codes, counts, strict=True)
         ]
 

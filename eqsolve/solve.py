@@ -179,4 +179,3 @@ def require_searchable(game: Game, search: Search | None) -> None:
     """Raise where the search would meet concrete infinite bounds."""
     if search is not None and not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(game)):
         search.require_finite(problem_of(game))
-

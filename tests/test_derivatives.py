@@ -39,7 +39,9 @@ def test_derivatives_in_parameters_and_pay_match_the_closed_form(mode):
 @pytest.mark.parametrize("outer", [jax.jacfwd, jax.jacrev], ids=["forward over", "reverse over"])
 def test_second_derivatives_match_the_closed_form(outer):
     found = outer(jax.jacrev(lambda w, c: quantities(10.0, c, w), argnums=(0, 1)), argnums=(0, 1))(POINT[2], POINT[1])
-    wanted = jax.jacfwd(jax.jacfwd(lambda w, c: closed_form(10.0, c, w), argnums=(0, 1)), argnums=(0, 1))(POINT[2], POINT[1])
+    wanted = jax.jacfwd(jax.jacfwd(lambda w, c: closed_form(10.0, c, w), argnums=(0, 1)), argnums=(0, 1))(
+        POINT[2], POINT[1]
+    )
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-10), found, wanted)
 
 

@@ -57,7 +57,9 @@ def test_constructor_names_what_is_wrong(match, changes):
 
 def test_a_function_must_not_capture_an_array():
     costs = jnp.ones(3)
-    rejected("captures the array 'costs'", outcomes=lambda p, a, s: {"profit": (p["intercept"] - costs) * a["quantity"]})
+    rejected(
+        "captures the array 'costs'", outcomes=lambda p, a, s: {"profit": (p["intercept"] - costs) * a["quantity"]}
+    )
 
 
 def test_derived_outcomes_may_be_paid_and_must_have_their_own_names():
@@ -70,7 +72,9 @@ def test_derived_outcomes_may_be_paid_and_must_have_their_own_names():
     rejected("returns too", derived=lambda params, expected: {"profit": expected["output"]})
 
 
-@pytest.mark.parametrize("row", [{"sales": {}}, {"profit": {"price": jnp.ones(3)}}, {"profit": {"quantity": jnp.ones(3)}}])
+@pytest.mark.parametrize(
+    "row", [{"sales": {}}, {"profit": {"price": jnp.ones(3)}}, {"profit": {"quantity": jnp.ones(3)}}]
+)
 def test_a_jacobian_is_checked(row):
     rejected("jacobian", jacobian=lambda params, actions: jax.tree.map(lambda leaf: leaf * 1.0, row) or row)
 

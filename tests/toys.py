@@ -50,10 +50,12 @@ def quadratic(params, actions, shock):
     x = jnp.concatenate([actions["left"], actions["right"]])
     coupling = params["matrix"] @ x
     return {
-        "u": jnp.stack([
-            jnp.sum(x[:2] * (params["linear"][:2] + coupling[:2])) - jnp.sum(x[:2] ** 2),
-            jnp.sum(x[2:] * (params["linear"][2:] + coupling[2:])) - jnp.sum(x[2:] ** 2),
-        ])
+        "u": jnp.stack(
+            [
+                jnp.sum(x[:2] * (params["linear"][:2] + coupling[:2])) - jnp.sum(x[:2] ** 2),
+                jnp.sum(x[2:] * (params["linear"][2:] + coupling[2:])) - jnp.sum(x[2:] ** 2),
+            ]
+        )
     }
 
 

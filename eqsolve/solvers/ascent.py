@@ -42,7 +42,9 @@ class Ascent(eqx.Module):
             if getattr(self, name) < 1:
                 raise ValueError(f"Ascent.{name} is {getattr(self, name)}; give at least 1.")
 
-    def climb(self, payoff: Payoff, start: Array, lower: Array, upper: Array) -> tuple[Float[Array, " k"], Float[Array, ""]]:
+    def climb(
+        self, payoff: Payoff, start: Array, lower: Array, upper: Array
+    ) -> tuple[Float[Array, " k"], Float[Array, ""]]:
         """A local maximum near `start` and its payoff, which is never below the payoff at `start`."""
         end = jax.lax.while_loop(
             lambda s: ~s.finished & (s.steps < self.max_steps) & (s.rejections < self.max_rejections),

@@ -73,7 +73,9 @@ class BestReply(Solver):
         if self.simultaneous:
             replies = x
             for players, entries in problem.groups:
-                own = jax.vmap(lambda p, e: self._reply(problem, limits, x, p, e))(jnp.asarray(players), jnp.asarray(entries))
+                own = jax.vmap(lambda p, e: self._reply(problem, limits, x, p, e))(
+                    jnp.asarray(players), jnp.asarray(entries)
+                )
                 replies = replies.at[entries].set(own)
             return replies
         for players, entries in problem.groups:

@@ -52,7 +52,9 @@ def classify(problem: Problem, solution: Solution, start: Array) -> Verdict:
     status = jnp.where(_is_kinked(problem, x, scale, largest), Status.kinked._value, Status.stalled._value)
     status = jnp.where(stationary, Status.converged._value, status)
     status = jnp.where(stationary & singular, Status.degenerate._value, status)
-    status = jnp.where(stationary & _curves_up(problem, jacobian, scale, inside, loose), Status.not_maximum._value, status)
+    status = jnp.where(
+        stationary & _curves_up(problem, jacobian, scale, inside, loose), Status.not_maximum._value, status
+    )
     status = jnp.where(solution.unsettled, Status.step_limit._value, status)
     status = jnp.where(finite, status, Status.nonfinite._value)
     status = jnp.where(feasible, status, Status.infeasible._value)
@@ -115,5 +117,7 @@ def _is_kinked(problem: Problem, x: Array, scale: Array, largest: Array) -> Bool
             slope = jnp.sum(problem.marginal(moved)[own] * went)
             return slope <= 64 * eps * jnp.sum(largest[own] * jnp.abs(went))
 
-        verdicts.append(jnp.all(jax.vmap(lambda own: jax.vmap(lambda d: gain(own, d))(directions))(jnp.asarray(entries))))
+        verdicts.append(
+            jnp.all(jax.vmap(lambda own: jax.vmap(lambda d: gain(own, d))(directions))(jnp.asarray(entries)))
+        )
     return jnp.all(jnp.stack(verdicts))

@@ -64,7 +64,9 @@ class Search(eqx.Module):
                 raise ValueError(unknown_name("Search.box: action", name, names))
         unlimited = (-jnp.inf, jnp.inf)
         sides = [
-            problem.vector({a.name: jnp.broadcast_to(declared.get(a.name, unlimited)[side], a.shape) for a in problem.game.actions})
+            problem.vector(
+                {a.name: jnp.broadcast_to(declared.get(a.name, unlimited)[side], a.shape) for a in problem.game.actions}
+            )
             for side in (0, 1)
         ]
         return jnp.maximum(problem.lower, sides[0]), jnp.minimum(problem.upper, sides[1])
@@ -122,7 +124,9 @@ def best_reply(
     tried = _candidates(search, count, lower, upper)
     values = jax.vmap(payoff)(tried)
     order = jnp.where(jnp.isfinite(values), values, -jnp.inf)
-    spacing = (upper - lower) / (search.points[count - 1] - 1) if count <= GRID_ENTRIES else jnp.full_like(lower, jnp.nan)
+    spacing = (
+        (upper - lower) / (search.points[count - 1] - 1) if count <= GRID_ENTRIES else jnp.full_like(lower, jnp.nan)
+    )
     present = x[entries]
     distance = jnp.sum(((tried - present) / jnp.where(upper > lower, upper - lower, 1.0)) ** 2, axis=1)
     coarse = tried[jnp.argmin(jnp.where(near_best(values), distance, jnp.inf))]

@@ -19,7 +19,7 @@ def duopoly_outcomes(params, actions, shock):
 
 
 class Duopoly:
-    """Linear Cournot with a scalar action per firm: quantities (a - 2 c_i + c_j) / (3 b), cartel (a - min c) / (2 b)."""
+    """Linear Cournot with an action per firm: quantities (a - 2 c_i + c_j) / (3 b), cartel (a - min c) / (2 b)."""
 
     def __init__(self, intercept, slope=1.0, cost=(1.0, 1.0), names=("left", "right")):
         if concrete_below(intercept, 0):
@@ -65,7 +65,7 @@ def tent_outcomes(params, actions, shock):
 
 
 def spillover(harm, gain=1.0):
-    """One player and a bystander: effort is `gain`, the first best max(gain - harm, 0); total zero where harm = gain."""
+    """A player and a bystander: effort is `gain`, at best max(gain - harm, 0); no best total where harm = gain."""
     return Game(
         {"harm": harm, "gain": gain},
         actions=[Action("effort", (), "doer")],

@@ -19,12 +19,12 @@ def batch(
     **Arguments:**
 
     - `make`: function from parameters to a game, defined once at module level (a new function compiles again).
-    - `axes`: which leaves of the parameters are batched, as for `jax.vmap`: 0 for those with a batch axis in front, None
-      for those shared by all games, which are never copied; a pytree prefix of the parameters.
+    - `axes`: which leaves of the parameters are batched, as for `jax.vmap`: 0 for those with a batch axis in front,
+      None for those shared by all games, which are never copied; a pytree prefix of the parameters.
     - `task`: what to do with each game, for instance `solve_first_best`, or a function that solves and certifies.
 
-    **Returns:** a function of the parameters that returns what `task` returns, an `Equilibrium` by default, with the batch
-    axis in front of every array. A game that fails is a status in its lane. Differentiable like a single solve.
+    **Returns:** a function of the parameters that returns what `task` returns, an `Equilibrium` by default, with the
+    batch axis in front of every array. A game that fails is a status in its lane. Differentiable like a single solve.
     **Errors:** `ValueError` where batched leaves have no or different batch axes.
 
     >>> import jax.numpy as jnp

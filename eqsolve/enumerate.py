@@ -23,8 +23,8 @@ from eqsolve.starts import starts_in
 class EquilibriumSet:
     """The distinct certified equilibria found, and what became of the starts.
 
-    `equilibria` and `certificates` are parallel; `rejected` counts distinct candidate points that some player would leave;
-    `statuses` counts how the solves from all `starts` ended.
+    `equilibria` and `certificates` are parallel; `rejected` counts distinct candidate points that some player would
+    leave; `statuses` counts how the solves from all `starts` ended.
     """
 
     equilibria: tuple[Equilibrium, ...]
@@ -64,11 +64,11 @@ def enumerate_equilibria(
 ) -> EquilibriumSet:
     """All distinct certified equilibria reached from `starts` points spread over the box.
 
-    **Arguments:** `starts`: how many starts, the middle of the box first. `solver`: `Newton()` by default. `search`: for the
-    certificates, as in `certify`; its box also confines the starts of actions with infinite bounds. `distance`: solutions
-    closer than this share of the box (of the action's size, where infinite) are one.
-    **Returns:** an `EquilibriumSet`, equilibria in the order in which they were met. Finding none is evidence, not proof,
-    that there is none; on a continuum every start may find another point.
+    **Arguments:** `starts`: how many starts, the middle of the box first. `solver`: `Newton()` by default. `search`:
+    for the certificates, as in `certify`; its box also confines the starts of actions with infinite bounds.
+    `distance`: solutions closer than this share of the box (of the action's size, where infinite) are one.
+    **Returns:** an `EquilibriumSet`, equilibria in the order in which they were met. Finding none is evidence, not
+    proof, that there is none; on a continuum every start may find another point.
     **Errors:** `ValueError` for fewer than one start, or infinite bounds without a declared box.
 
     >>> from eqsolve import game_from_payoffs

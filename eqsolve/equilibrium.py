@@ -18,12 +18,12 @@ class Status(eqx.Enumeration):
     """How a solve ended. Under `vmap` it is an array: compare with `==`, read messages with `messages`.
 
     >>> print(Status[Status.infeasible])
-    Some lower bound exceeds its upper bound (or is NaN), or the start lies outside the bounds: no point was computed.
+    A lower bound exceeds its upper bound or is NaN, or the start lies outside: no point was computed.
     """
 
     converged = "Stationary for every player, isolated, and no player's own curvature has the wrong sign."
     kinked = (
-        "A payoff has a kink here: its one-sided derivatives bracket zero in every direction tried. Exact to rounding of"
+        "A payoff has a kink here: one-sided derivatives bracket zero in every direction tried. Exact to rounding of"
         " the action; derivatives of the solution are not defined."
     )
     degenerate = (
@@ -36,13 +36,11 @@ class Status(eqx.Enumeration):
     )
     stalled = "No step improved the residual and the point is no solution. Try another start or BestReply()."
     step_limit = (
-        "The step limit was reached before the residual was small (slow, or a cycle). Read `residual` before using"
-        " `actions`; raise the limit, damp the replies or try another solver."
+        "The step limit was reached before the point settled (slow, or a cycle). Do not use `actions` without a"
+        " certificate; raise the limit, damp the replies or try another solver."
     )
-    nonfinite = (
-        "A payoff or its derivative is NaN or infinite at the start or wherever a step led: no point was computed."
-    )
-    infeasible = "Some lower bound exceeds its upper bound (or is NaN), or the start lies outside the bounds: no point was computed."
+    nonfinite = "A payoff or its derivative is NaN or infinite at the start or where steps led: no point was computed."
+    infeasible = "A lower bound exceeds its upper bound or is NaN, or the start lies outside: no point was computed."
 
 
 STATUS_NAMES = ("converged", "kinked", "degenerate", "not_maximum", "stalled", "step_limit", "nonfinite", "infeasible")
@@ -69,8 +67,8 @@ class Equilibrium(eqx.Module):
     - `status`: a `Status`; `steps`: solver steps taken.
 
     `str()` prints a table; `to_numpy` and `to_dataset` convert. For derivatives, pass the solve to `jax.grad` or
-    `jax.jvp`: actions, outcomes and objectives carry the implicit derivative in every array of the game; derivatives are
-    NaN where they do not exist (see `status`).
+    `jax.jvp`: actions, outcomes and objectives carry the implicit derivative in every array of the game; derivatives
+    are NaN where they do not exist (see `status`).
     """
 
     actions: OrderedDict[str, Array]

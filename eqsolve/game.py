@@ -1,7 +1,8 @@
 """Game: what happens, who is rewarded for what, and who decides what.
 
-Every mechanism is an instance of this one type, and institutions (a cartel, another wage, the first best) are edits of it
-that touch only who controls and who is paid; outcomes, their Jacobian and the first-best objective stay as they are.
+Every mechanism is an instance of this one type, and institutions (a cartel, another wage, the first best) are edits of
+it that touch only who controls and who is paid; outcomes, their Jacobian and the first-best objective stay as they
+are.
 """
 
 import dataclasses
@@ -30,12 +31,14 @@ class Game(eqx.Module):
 
     **Arguments** (all by name; `params` may come first):
 
-    - `params`: pytree of finite arrays, everything that is swept, tuned or differentiated. Python numbers become floats.
+    - `params`: pytree of finite arrays, everything that is swept, tuned or differentiated. Python numbers become
+      floats.
     - `actions`: the decisions, as `Action`s, in the order in which results list them.
     - `bounds`: a `Box`, or a function `(params, earlier_actions) -> (lower, upper)` of dicts by action name.
-    - `outcomes`: function `(params, actions, shock) -> {name: array}`, one realisation; `shock` is None without a `rule`.
-    - `pay`: player -> outcome name -> coefficient (a number, or an array of the outcome's shape). A player's objective is
-      the sum over outcomes of coefficient times expected outcome, summed over entries.
+    - `outcomes`: function `(params, actions, shock) -> {name: array}`, one realisation; `shock` is None without a
+      `rule`.
+    - `pay`: player -> outcome name -> coefficient (a number, or an array of the outcome's shape). A player's objective
+      is the sum over outcomes of coefficient times expected outcome, summed over entries.
     - `total`: the first-best objective: outcome name -> coefficient. Edits of pay never touch it.
     - `order`: stages of players; one stage, the default, is simultaneous play in the order of `pay`.
     - `rule`: how expectations over the shock are taken, for instance `Scenarios`; None without a shock.

@@ -4,9 +4,11 @@ At a solution the free entries satisfy F(x, theta) = 0 and the others sit on the
 
     dx_free = -(dF/dx)_free^-1 (dF/dtheta dtheta + dF/dx_bound dx_bound),    dx_bound = the derivative of the bound.
 
-An entry that sits on a bound without being pushed there (a zero multiplier) has different one-sided derivatives: entries
-that depend on it get NaN, as does everything where the solution is not isolated.
+An entry that sits on a bound without being pushed there (a zero multiplier) has different one-sided derivatives:
+entries that depend on it get NaN, as does everything where the solution is not isolated.
 """
+
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -23,14 +25,14 @@ from eqsolve.solvers.base import default_tolerance
 def attach_derivative(game: Game, x: Float[Array, " n"], smooth: Bool[Array, ""]) -> Float[Array, " n"]:
     """`x` itself, carrying the derivative of the solution in every array of `game`.
 
-    **Arguments:** `x`: a solution of `game`, as one vector. `smooth`: whether it is isolated and free of kinks; if not, its
-    derivatives are NaN.
+    **Arguments:** `x`: a solution of `game`, as one vector. `smooth`: whether it is isolated and free of kinks; if
+    not, its derivatives are NaN.
     """
     return x
 
 
 @attach_derivative.def_jvp
-def _derivative(primals, tangents):  # noqa: ANN001, ANN202
+def _derivative(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
     game, x, smooth = primals
     game_tangent, _, _ = tangents
     x = attach_derivative(game, x, smooth)  # differentiating this rule again differentiates the solution again

@@ -1,17 +1,21 @@
 """Small dense linear algebra in plain XLA.
 
-LAPACK calls inside a batch were measured to be slower and, on some JAX releases, to deadlock on CPU. The matrices here have
-one row per action, so a pivoted Gauss-Jordan elimination is all that is needed.
+LAPACK calls inside a batch were measured to be slower and, on some JAX releases, to deadlock on CPU. The matrices here
+have one row per action, so a pivoted Gauss-Jordan elimination is all that is needed.
 """
+
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+State = TypeVar("State")
 UNROLLED = 4
 
 
-def _loop(size: int, body, state):  # noqa: ANN001, ANN202
+def _loop(size: int, body: Callable[[Any, State], State], state: State) -> State:
     if size > UNROLLED:
         return jax.lax.fori_loop(0, size, body, state)
     for k in range(size):
@@ -22,8 +26,8 @@ def _loop(size: int, body, state):  # noqa: ANN001, ANN202
 def eliminate(matrix: Float[Array, "n n"], rhs: Float[Array, "n m"]) -> tuple[Float[Array, "n m"], Float[Array, ""]]:
     """Solve `matrix @ x = rhs`; also return the smallest pivot relative to the matrix's rows.
 
-    Rows are scaled by their largest entry, pivots chosen by column. A zero pivot gives finite numbers and a smallest pivot
-    of zero: the caller decides what a singular matrix means.
+    Rows are scaled by their largest entry, pivots chosen by column. A zero pivot gives finite numbers and a smallest
+    pivot of zero: the caller decides what a singular matrix means.
     """
     n = matrix.shape[0]
     largest = jnp.max(jnp.abs(matrix), axis=1, keepdims=True)
@@ -31,7 +35,7 @@ def eliminate(matrix: Float[Array, "n n"], rhs: Float[Array, "n m"]) -> tuple[Fl
     table = jnp.concatenate([matrix / scale, rhs / scale], axis=1)
     rows = jnp.arange(n)
 
-    def column(k, state):  # noqa: ANN001, ANN202
+    def column(k: Any, state: tuple[Array, Array]) -> tuple[Array, Array]:
         table, smallest = state
         candidates = jnp.where(rows >= k, jnp.abs(table[:, k]), -1.0)
         best = jnp.argmax(candidates)
@@ -68,7 +72,7 @@ def is_positive_definite(matrix: Float[Array, "n n"]) -> Bool[Array, ""]:
     n = matrix.shape[0]
     rows = jnp.arange(n)
 
-    def column(k, state):  # noqa: ANN001, ANN202
+    def column(k: Any, state: tuple[Array, Array]) -> tuple[Array, Array]:
         table, positive = state
         pivot = table[k, k]
         safe = jnp.where(pivot > 0, pivot, 1.0)
@@ -81,8 +85,9 @@ def is_positive_definite(matrix: Float[Array, "n n"]) -> Bool[Array, ""]:
 def largest_eigenvalue(matrix: Float[Array, "n n"]) -> Float[Array, ""]:
     """The largest eigenvalue of the symmetric part of `matrix`, by bisection on definiteness.
 
-    `s I - M` is positive definite exactly when `s` exceeds every eigenvalue. Gershgorin's discs give the first interval;
-    each halving is one elimination. Accurate to rounding of the largest entry; NaN where the matrix is not finite.
+    `s I - M` is positive definite exactly when `s` exceeds every eigenvalue. Gershgorin's discs give the first
+    interval; each halving is one elimination. Accurate to rounding of the largest entry; NaN where the matrix is not
+    finite.
     """
     symmetric = 0.5 * (matrix + matrix.T)
     radius = jnp.sum(jnp.abs(symmetric), axis=1) - jnp.abs(jnp.diag(symmetric))
@@ -90,7 +95,7 @@ def largest_eigenvalue(matrix: Float[Array, "n n"]) -> Float[Array, ""]:
     high = jnp.max(jnp.diag(symmetric) + radius)
     identity = jnp.eye(matrix.shape[0], dtype=matrix.dtype)
 
-    def halve(_, interval):  # noqa: ANN001, ANN202
+    def halve(_: Any, interval: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = interval
         middle = 0.5 * (low + high)
         above = is_positive_definite(middle * identity - symmetric)

@@ -92,7 +92,8 @@ class Problem(eqx.Module):
         adjoints = jax.vmap(pull)(jnp.eye(values.shape[0], dtype=values.dtype))[0]
         assert game.jacobian is not None
         jacobian = dict(game.jacobian(game.params, actions))
-        # an outcome that is neither paid nor behind a paid derived outcome must not be touched: its slope may be infinite
+        # an outcome that is neither paid nor behind a paid derived outcome must not be touched: its slope may be
+        # infinite
         used = set(expected) if set(self.weights) - set(expected) else set(self.weights)
         jacobian = {name: row for name, row in jacobian.items() if name in used}
         absent = [name for name in expected if name in used and name not in jacobian]

@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from eqsolve._checks import concrete, unknown_name
@@ -30,8 +31,8 @@ def solve_nash(game: Game, start: Mapping[str, Any] | None = None, solver: Solve
     single finite bound, zero without bounds). `solver`: `Newton()` by default; `BestReply()` where payoffs have several
     peaks per player.
     **Returns:** an `Equilibrium`; read `status`, and let `certify` decide whether it is one.
-    **Errors:** `ValueError` for a start with wrong names, shapes or concrete values outside the bounds. Everything else,
-    NaN included, is a status.
+    **Errors:** `ValueError` for a start with wrong names, shapes or concrete values outside the bounds. Everything
+    else, NaN included, is a status.
     **Source:** Nash (1951); derivatives by the implicit function theorem on the free entries.
 
     >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
@@ -51,8 +52,8 @@ def solve_first_best(
 ) -> Equilibrium:
     """The plan that maximises `game.total` over everybody's actions, differentiable in all of the game's arrays.
 
-    **Arguments:** `start`: an extra starting point. `solver`: `GlobalAscent()` by default: several starts, each climbed,
-    the best polished and its curvature checked.
+    **Arguments:** `start`: an extra starting point. `solver`: `GlobalAscent()` by default: several starts, each
+    climbed, the best polished and its curvature checked.
     **Returns:** an `Equilibrium` of `game.cooperative()`, whose one player is the `planner`.
     **Errors:** as for `solve_nash`.
 
@@ -68,7 +69,7 @@ def solve_first_best(
 
 
 class BestResponse(eqx.Module):
-    """A player's best reply: the own actions by name (others' entries keep their values), payoff and gain over before."""
+    """A player's best reply: all actions by name (the others' as they were), its payoff and its gain over before."""
 
     actions: OrderedDict[str, Array]
     payoff: Float[Array, "..."]
@@ -177,5 +178,5 @@ def check_start(game: Game, start: Mapping[str, Any] | None) -> dict[str, Array]
 
 def require_searchable(game: Game, search: Search | None) -> None:
     """Raise where the search would meet concrete infinite bounds."""
-    if search is not None and not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(game)):
+    if search is not None and not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(game)):
         search.require_finite(problem_of(game))

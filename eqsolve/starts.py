@@ -32,7 +32,7 @@ def starts_in(lower: Float[Array, " n"], upper: Float[Array, " n"], count: int) 
 
 
 def place(unit: Array, lower: Array, upper: Array) -> Array:
-    """Points of the unit cube mapped into the box; infinite sides are stretched, with half of the points within one unit."""
+    """Points of the unit cube mapped into the box; infinite sides are stretched, half of the points within one unit."""
     low_finite, high_finite = jnp.isfinite(lower), jnp.isfinite(upper)
     low, high = jnp.where(low_finite, lower, 0.0), jnp.where(high_finite, upper, 0.0)
     inside = low + unit * (high - low)

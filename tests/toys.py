@@ -46,7 +46,7 @@ def oligopoly_quantities(costs=(1.0, 2.0, 0.5), intercept=10.0):
 
 
 def quadratic(params, actions, shock):
-    """Two players with two actions each, quadratic payoffs (strictly concave, coupled); params hold all coefficients."""
+    """Two players with two actions each and quadratic payoffs, coupled; params hold all coefficients."""
     x = jnp.concatenate([actions["left"], actions["right"]])
     coupling = params["matrix"] @ x
     return {

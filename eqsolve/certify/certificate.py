@@ -130,11 +130,12 @@ def certify(
 ) -> Certificate:
     """Search every player's whole action set for a profitable deviation from `actions`, whoever computed them.
 
-    **Arguments:** `actions`: by name, of the declared shapes, for instance `solve_nash(game).actions`. `search`: how finely
-    to look, and which part of infinite action sets; by default a grid of 401, 41 x 41 or 15 x 15 x 15 points for players
-    with one to three entries, 32 climbed starts for more. `samples`: points at which curvature and monotonicity are
-    evaluated. `tolerance`: the gain that counts as nothing, relative to the player's payoff; None means 4e-10 in float64
-    and 7e-5 in float32; to it comes 16 roundings of what the payoff changes by when an own action moves by its own size.
+    **Arguments:** `actions`: by name, of the declared shapes, for instance `solve_nash(game).actions`. `search`: how
+    finely to look, and which part of infinite action sets; by default a grid of 401, 41 x 41 or 15 x 15 x 15 points
+    for players with one to three entries, 32 climbed starts for more. `samples`: points at which curvature and
+    monotonicity are evaluated. `tolerance`: the gain that counts as nothing, relative to the player's payoff; None
+    means 4e-10 in float64 and 7e-5 in float32; to it comes 16 roundings of what the payoff changes by when an own
+    action moves by its own size.
     **Returns:** a `Certificate`; `certificate.certified` is the verdict.
     **Errors:** `ValueError` for wrong names or shapes, or infinite bounds without a declared box. NaN actions are not
     certified.

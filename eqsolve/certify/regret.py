@@ -10,8 +10,11 @@ from eqsolve.solvers.search import Search, best_reply
 
 
 class Regret(eqx.Module):
-    """Per player: payoff, gain of the best deviation, points without a finite payoff; per entry: its owner's best
-    deviation and the spacing of the grid searched (NaN where starts were used)."""
+    """What deviations would earn.
+
+    Per player: payoff, gain of the best deviation, points without a finite payoff; per entry: its owner's best deviation
+    and the spacing of the grid searched (NaN where starts were used).
+    """
 
     payoffs: Float[Array, " players"]
     gains: Float[Array, " players"]

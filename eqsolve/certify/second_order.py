@@ -2,8 +2,8 @@
 
 Negative curvature at the point is the second-order condition. Where every sampled Hessian of a player is negative
 semidefinite, its payoff looks concave in its own actions; where the symmetric part of the pseudogradient's Jacobian is
-negative definite at every sample, the game looks strictly monotone, which would make the equilibrium unique (Rosen 1965).
-Samples are evidence, not proof.
+negative definite at every sample, the game looks strictly monotone, which would make the equilibrium unique (Rosen
+1965). Samples are evidence, not proof.
 """
 
 import equinox as eqx
@@ -17,7 +17,7 @@ from eqsolve.starts import starts_in
 
 
 class SampledCurvature(eqx.Module):
-    """The largest curvature met at the samples: per player in its own actions, and of the symmetrised pseudogradient."""
+    """The largest curvature met: per player in its own actions, and of the symmetrised pseudogradient."""
 
     own: Float[Array, " players"]
     monotonicity: Float[Array, ""]
@@ -47,7 +47,7 @@ def own_curvatures(problem: Problem, x: Float[Array, " n"]) -> Float[Array, " pl
 
 
 def sampled_curvatures(problem: Problem, lower: Array, upper: Array, samples: int) -> SampledCurvature:
-    """The largest own curvatures and monotonicity at `samples` points spread over the box; NaN where one is not finite."""
+    """The largest own curvatures and monotonicity at `samples` points over the box; NaN where one is not finite."""
 
     def at(x: Array) -> tuple[Array, Array]:
         jacobian = problem.marginal_and_jacobian(x)[1]

@@ -10,8 +10,8 @@ from jaxtyping import PyTree
 class Rule(eqx.Module):
     """A way of taking the expectation of outcomes over a shock.
 
-    A rule takes its nodes from the parameters, so that a sweep over a distribution compiles once; random keys are leaves
-    of the rule.
+    A rule takes its nodes from the parameters, so that a sweep over a distribution compiles once; random keys are
+    leaves of the rule.
     """
 
     @abc.abstractmethod

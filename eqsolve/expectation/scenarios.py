@@ -14,8 +14,8 @@ from eqsolve.expectation.rule import Rule
 class Scenarios(Rule):
     """A finite set of shocks with probabilities: expectations are exact sums.
 
-    **Arguments:** `nodes`: function `params -> (shocks, probabilities)`. `shocks` is an array or a pytree of arrays with
-    the scenario axis first; `probabilities` has shape `[scenarios]` and is taken as given (it should sum to one).
+    **Arguments:** `nodes`: function `params -> (shocks, probabilities)`. `shocks` is an array or a pytree of arrays
+    with the scenario axis first; `probabilities` has shape `[scenarios]` and is taken as given (it should sum to one).
 
     >>> import jax.numpy as jnp
     >>> coin = Scenarios(lambda params: (params, jnp.array([0.25, 0.75])))

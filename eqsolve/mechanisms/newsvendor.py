@@ -18,7 +18,6 @@ from eqsolve._checks import require_finite
 from eqsolve.action import Action
 from eqsolve.expectation import Scenarios
 from eqsolve.game import Game
-from eqsolve.mechanisms._pay import own_entry
 from eqsolve.mechanisms._fields import (
     as_fields,
     per_entry,
@@ -27,6 +26,7 @@ from eqsolve.mechanisms._fields import (
     require_positive,
     require_values,
 )
+from eqsolve.mechanisms._pay import own_entry
 
 
 class CompetingNewsvendors(eqx.Module):

@@ -30,8 +30,8 @@ class _State(eqx.Module):
 class Ascent(eqx.Module):
     """Projected regularised Newton ascent of a payoff.
 
-    **Arguments:** `max_steps`: trial points (default 100). `max_rejections`: rejected trials in a row after which it stops
-    (default 12).
+    **Arguments:** `max_steps`: trial points (default 100). `max_rejections`: rejected trials in a row after which it
+    stops (default 12).
     """
 
     max_steps: int = eqx.field(static=True, default=100)
@@ -106,7 +106,7 @@ def _step(payoff: Payoff, state: _State, lower: Array, upper: Array) -> _State:
 
 
 def _direction(state: _State, lower: Array, upper: Array) -> tuple[Array, Bool[Array, ""]]:
-    """The regularised Newton step on the entries that are not pushed against a bound, and whether it is uphill for sure."""
+    """The regularised Newton step on the entries no bound holds back, and whether it is uphill for sure."""
     curvature = jnp.abs(jnp.diag(state.hessian))
     width = jnp.where(jnp.isfinite(upper - lower), upper - lower, 1e3 * (jnp.abs(state.y) + 1))
     curvature = jnp.maximum(curvature, jnp.abs(state.gradient) / jnp.where(width > 0, width, 1.0))

@@ -30,7 +30,7 @@ class Solver(eqx.Module):
 
 
 def action_scale(problem: Problem, x: Float[Array, " n"], start: Float[Array, " n"]) -> Float[Array, " n"]:
-    """A typical size of each action: of itself, of its start, or a hundredth of a finite box; one where all are zero."""
+    """A typical size of each action: its own, its start's, or a hundredth of a finite box; one where all are zero."""
     width = problem.upper - problem.lower
     box = jnp.where(jnp.isfinite(width), 0.01 * width, 0.0)
     scale = jnp.maximum(jnp.maximum(jnp.abs(x), jnp.abs(start)), box)
@@ -84,9 +84,9 @@ def stationarity(
 ) -> Stationarity:
     """The natural residual of the box complementarity system, in units of the marginal payoff.
 
-    An interior entry violates stationarity by its marginal payoff; an entry near a bound that its marginal payoff pushes
-    towards, by no more than what the remaining distance can earn. `largest`, the largest marginal payoffs met so far,
-    tells how large rounding errors are.
+    An interior entry violates stationarity by its marginal payoff; an entry near a bound that its marginal payoff
+    pushes towards, by no more than what the remaining distance can earn. `largest`, the largest marginal payoffs met
+    so far, tells how large rounding errors are.
     """
     curvature = own_curvature(problem, marginal, jacobian, scale)
     room = jnp.where(marginal > 0, problem.upper - x, x - problem.lower)

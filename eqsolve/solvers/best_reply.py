@@ -1,8 +1,8 @@
 """Best-reply dynamics: players move to a global best reply until nobody moves.
 
 Slower than Newton, but each reply is a global maximum on the player's own box, so a stationary point that is no best
-reply is left behind, and kinked payoffs are solved to rounding. Converges where replies contract (or, Gauss-Seidel, where
-the game is supermodular or two-player submodular); elsewhere it may cycle, which it reports.
+reply is left behind, and kinked payoffs are solved to rounding. Converges where replies contract (or, Gauss-Seidel,
+where the game is supermodular or two-player submodular); elsewhere it may cycle, which it reports.
 """
 
 import equinox as eqx
@@ -27,11 +27,12 @@ class BestReply(Solver):
     """Best-reply dynamics with a global inner maximisation.
 
     **Arguments:** `search`: how a player's own box is searched. `damping`: share of the way to the best reply that a
-    player moves, in (0, 1]; below 1 it calms oscillation. `simultaneous`: all players reply to the same actions (Jacobi);
-    by default each replies to the moves made before it in the same sweep (Gauss-Seidel, players in declared order within
-    groups that own equally many entries). `max_sweeps`: sweeps over all players (default 200). `tolerance`: largest move,
-    relative to the size of the action, that counts as none; None means a few roundings where every player owns one
-    entry, else 3e-13 in float64 and 3e-6 in float32 (replies with several entries are not more accurate than that).
+    player moves, in (0, 1]; below 1 it calms oscillation. `simultaneous`: all players reply to the same actions
+    (Jacobi); by default each replies to the moves made before it in the same sweep (Gauss-Seidel, players in declared
+    order within groups that own equally many entries). `max_sweeps`: sweeps over all players (default 200).
+    `tolerance`: largest move, relative to the size of the action, that counts as none; None means a few roundings
+    where every player owns one entry, else 3e-13 in float64 and 3e-6 in float32 (replies with several entries are not
+    more accurate than that).
     **Status codes:** all of `Status`; `step_limit` also covers cycles. Actions with infinite bounds need `search.box`.
 
     >>> BestReply(damping=0.5).simultaneous

@@ -19,8 +19,8 @@ def flat_interval(
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Ends of the interval of [low, high] on which a decreasing `marginal` is zero (within +-`zero`).
 
-    Where it jumps over zero both ends are the place of the jump; where it is positive (negative) throughout, both are the
-    upper (lower) end. NaN counts as not positive. Halving stops at the resolution of the floating-point format.
+    Where it jumps over zero both ends are the place of the jump; where it is positive (negative) throughout, both are
+    the upper (lower) end. NaN counts as not positive. Halving stops at the resolution of the floating-point format.
     """
     halvings = 2 * jnp.finfo(low.dtype).nmant  # enough for a root far closer to zero than the box is wide
 
@@ -41,11 +41,11 @@ def flat_interval(
 
 def reply_candidates(
     marginal: Callable[[Array], Array], present: Float[Array, ""], low: Float[Array, ""], high: Float[Array, ""]
-) -> Float[Array, "three"]:
+) -> Float[Array, " three"]:
     """The point of the zero interval nearest to `present`, then its two ends.
 
-    All three are equally good replies if the payoff is concave on [low, high]; if it is not, the interval may span a valley
-    and their payoffs tell.
+    All three are equally good replies if the payoff is concave on [low, high]; if it is not, the interval may span a
+    valley and their payoffs tell.
     """
     ends = jnp.abs(jnp.stack([marginal(low), marginal(high)]))
     zero = 64 * jnp.finfo(low.dtype).eps * jnp.max(jnp.where(jnp.isfinite(ends), ends, 0.0))
@@ -67,8 +67,8 @@ def bracket_sweeps(
 
     Returns the point, the largest marginal payoffs met and whether entries were still moving.
 
-    An entry that already lies in its zero interval stays where it is, so a continuum of solutions does not make it drift.
-    `run` false returns the point untouched.
+    An entry that already lies in its zero interval stays where it is, so a continuum of solutions does not make it
+    drift. `run` false returns the point untouched.
     """
     low, high = search_interval(problem, x, scale)
     owners = jnp.asarray(problem.owners)

@@ -103,21 +103,19 @@ def _directions(entries: int) -> np.ndarray:
 
 
 def _is_kinked(problem: Problem, x: Array, scale: Array, largest: Array) -> Bool[Array, ""]:
-    """Whether no player can gain by a small step: the derivative along each direction, taken just beyond x, is not positive."""
-    eps = jnp.finfo(x.dtype).eps
-    step = eps**0.5 * scale
-    verdicts = []
-    for _, entries in problem.groups:
-        directions = jnp.asarray(_directions(entries.shape[1]), x.dtype)
+    """Whether no small step pays: the derivative along each direction, taken just beyond x, is not positive."""
+    step = jnp.finfo(x.dtype).eps ** 0.5 * scale
 
-        def gain(own: Array, direction: Array) -> Array:
-            moved = x.at[own].add(direction * step[own])
-            moved = jnp.clip(moved, problem.lower, problem.upper)
-            went = moved[own] - x[own]
-            slope = jnp.sum(problem.marginal(moved)[own] * went)
-            return slope <= 64 * eps * jnp.sum(largest[own] * jnp.abs(went))
+    def stays(own: Array, direction: Array) -> Bool[Array, ""]:
+        moved = jnp.clip(x.at[own].add(direction * step[own]), problem.lower, problem.upper)
+        went = moved[own] - x[own]
+        slope = jnp.sum(problem.marginal(moved)[own] * went)
+        return slope <= 64 * jnp.finfo(x.dtype).eps * jnp.sum(largest[own] * jnp.abs(went))
 
-        verdicts.append(
-            jnp.all(jax.vmap(lambda own: jax.vmap(lambda d: gain(own, d))(directions))(jnp.asarray(entries)))
+    verdicts = [
+        jax.vmap(jax.vmap(stays, (None, 0)), (0, None))(
+            jnp.asarray(entries), jnp.asarray(_directions(entries.shape[1]), x.dtype)
         )
-    return jnp.all(jnp.stack(verdicts))
+        for _, entries in problem.groups
+    ]
+    return jnp.all(jnp.concatenate([jnp.ravel(verdict) for verdict in verdicts]))

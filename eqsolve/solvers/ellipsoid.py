@@ -1,8 +1,8 @@
 """The ellipsoid method: maximises a concave payoff with kinks to rounding, from gradients alone.
 
-Each step cuts the ellipsoid that must contain a maximiser in half through its centre. Gradient ascent zigzags and stops on
-ridges where a piecewise linear payoff bends; this does not. Worth it for a few actions: the steps needed grow with the
-square of their number.
+Each step cuts the ellipsoid that must contain a maximiser in half through its centre. Gradient ascent zigzags and
+stops on ridges where a piecewise linear payoff bends; this does not. Worth it for a few actions: the steps needed grow
+with the square of their number.
 """
 
 import math
@@ -25,8 +25,8 @@ def ellipsoid_climb(
 ) -> tuple[Float[Array, " k"], Float[Array, ""]]:
     """The best point met, never worse than `start`.
 
-    **Arguments:** `start`: a point in the box, the first centre. `radius`: half axes of the first ellipsoid, one per entry;
-    the maximiser sought should lie inside.
+    **Arguments:** `start`: a point in the box, the first centre. `radius`: half axes of the first ellipsoid, one per
+    entry; the maximiser sought should lie inside.
     **Source:** Bland, Goldfarb and Todd, The ellipsoid method: a survey (1981), central cuts.
     """
     k = start.shape[0]

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from eqsolve.problem import Problem
-from eqsolve.solvers.ascent import Ascent
+from eqsolve.solvers.ascent import Ascent, Payoff
 from eqsolve.solvers.base import Solution, Solver
 from eqsolve.solvers.bracket import search_interval
 from eqsolve.solvers.ellipsoid import ellipsoid_climb
@@ -22,8 +22,8 @@ class GlobalAscent(Solver):
     """Ascent of the only player's payoff from several starts over the box.
 
     **Arguments:** `starts`: starting points besides the given one (default 16). `ascent`: the local method.
-    **Status codes:** all of `Status`. With one player it solves that player's problem; games with several players are for
-    `Newton` and `BestReply`.
+    **Status codes:** all of `Status`. With one player it solves that player's problem; games with several players are
+    for `Newton` and `BestReply`.
 
     >>> GlobalAscent(starts=64).starts
     64
@@ -61,7 +61,7 @@ def _highest(points: Array, values: Array) -> Array:
     return points[jnp.argmax(jnp.where(jnp.isfinite(values), values, -jnp.inf))]
 
 
-def _polish_kinks(problem: Problem, payoff, x: Array) -> Array:  # noqa: ANN001
+def _polish_kinks(problem: Problem, payoff: Payoff, x: Array) -> Array:
     """The best of `x` and two runs of the ellipsoid method, over the whole box and near `x`."""
     low, high = search_interval(problem, x, jnp.abs(x) + 1.0)
     radii = jnp.stack([high - low, 1e-3 * (high - low)])

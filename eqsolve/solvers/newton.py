@@ -1,11 +1,12 @@
 """Semismooth Newton on the box complementarity system of a game.
 
-At a Nash equilibrium every entry's own marginal payoff F is zero, or pushes against an active bound. Each step fixes the
-entries whose projected move would end at a bound and solves the linearised system for the others, regularised in
+At a Nash equilibrium every entry's own marginal payoff F is zero, or pushes against an active bound. Each step fixes
+the entries whose projected move would end at a bound and solves the linearised system for the others, regularised in
 proportion to the remaining residual: so continua of equilibria and payoffs without curvature give finite steps, and
-convergence stays quadratic where the Jacobian is regular. Where a player's own payoff curves upward, the step climbs instead
-of heading for the minimum. A step that does not reduce the residual is shortened, then regularised more. Where Newton stalls,
-as it must on piecewise linear payoffs, marginal payoffs are bracketed one entry at a time (`bracket.py`).
+convergence stays quadratic where the Jacobian is regular. Where a player's own payoff curves upward, the step climbs
+instead of heading for the minimum. A step that does not reduce the residual is shortened, then regularised more. Where
+Newton stalls, as it must on piecewise linear payoffs, marginal payoffs are bracketed one entry at a time
+(`bracket.py`).
 """
 
 import equinox as eqx
@@ -45,11 +46,11 @@ class _State(eqx.Module):
 class Newton(Solver):
     """Semismooth Newton with regularisation and a bracketing fallback for kinks; the default solver.
 
-    **Arguments:** `max_steps`: trial points before it gives up (default 100). `max_rejections`: rejected trials in a row
-    that count as a stall (default 20). `tolerance`: relative residual that counts as solved; None means 7e-11 in float64
-    and 3e-5 in float32. `sweeps`: passes of the bracketing fallback over all entries (default 60).
-    **Status codes:** all of `Status`. Local: it finds a stationary point of every player's payoff near the start; `certify`
-    says whether it is an equilibrium.
+    **Arguments:** `max_steps`: trial points before it gives up (default 100). `max_rejections`: rejected trials in a
+    row that count as a stall (default 20). `tolerance`: relative residual that counts as solved; None means 7e-11 in
+    float64 and 3e-5 in float32. `sweeps`: passes of the bracketing fallback over all entries (default 60).
+    **Status codes:** all of `Status`. Local: it finds a stationary point of every player's payoff near the start;
+    `certify` says whether it is an equilibrium.
     **Source:** the regularised semismooth Newton method for box complementarity problems (Facchinei and Pang,
     Finite-Dimensional Variational Inequalities, chapter 9).
 

@@ -1,7 +1,7 @@
 """Global search for one player's best reply on its own box.
 
-Up to three own entries: a grid over the whole box, then the best cell refined. More: several starts spread over the box,
-each climbed. Both end where the payoff is highest, kinks included, and report how finely they looked.
+Up to three own entries: a grid over the whole box, then the best cell refined. More: several starts spread over the
+box, each climbed. Both end where the payoff is highest, kinks included, and report how finely they looked.
 """
 
 import functools
@@ -34,8 +34,8 @@ class Search(eqx.Module):
 
     - `points`: grid points per entry for players with one, two and three entries (default 257, 33, 13).
     - `starts`: starting points for players with more entries (default 16).
-    - `box`: action name -> `(lower, upper)`, the part of an infinite action set to search; bounds that are finite need no
-      entry. Searching is confined to the intersection with the bounds.
+    - `box`: action name -> `(lower, upper)`, the part of an infinite action set to search; bounds that are finite need
+      no entry. Searching is confined to the intersection with the bounds.
     - `ascent`: the local method.
 
     **Errors:** `ValueError` for fewer than two grid points or one start.
@@ -81,8 +81,8 @@ class Search(eqx.Module):
             names = [action.name for action in problem.game.actions for _ in range(action.size)]
             name = names[open_entries[0]]
             raise ValueError(
-                f"The bounds of action {name!r} are infinite, so its whole set cannot be searched; declare the part to search:"
-                f" Search(box={{{name!r}: (low, high)}})."
+                f"The bounds of action {name!r} are infinite, so its whole set cannot be searched; declare the part to"
+                f" search: Search(box={{{name!r}: (low, high)}})."
             )
 
 

@@ -16,7 +16,6 @@ from jaxtyping import Array, Float
 from eqsolve._checks import require_finite
 from eqsolve.action import Action
 from eqsolve.game import Game
-from eqsolve.mechanisms._pay import own_entry
 from eqsolve.mechanisms._fields import (
     as_fields,
     per_entry,
@@ -25,6 +24,7 @@ from eqsolve.mechanisms._fields import (
     require_values,
     require_vector,
 )
+from eqsolve.mechanisms._pay import own_entry
 from eqsolve.mechanisms.classic.inverse_demand import InverseDemand
 
 

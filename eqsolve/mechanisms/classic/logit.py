@@ -12,7 +12,6 @@ from jaxtyping import Array, Float
 from eqsolve._checks import require_finite
 from eqsolve.action import Action
 from eqsolve.game import Game
-from eqsolve.mechanisms._pay import own_entry
 from eqsolve.mechanisms._fields import (
     as_fields,
     per_entry,
@@ -22,6 +21,7 @@ from eqsolve.mechanisms._fields import (
     require_scalar,
     require_vector,
 )
+from eqsolve.mechanisms._pay import own_entry
 
 
 class LogitBertrand(eqx.Module):

@@ -16,7 +16,6 @@ from jaxtyping import Array, Float
 from eqsolve._checks import require_finite
 from eqsolve.action import Action
 from eqsolve.game import Game
-from eqsolve.mechanisms._pay import own_entry
 from eqsolve.mechanisms._fields import (
     as_fields,
     per_entry,
@@ -26,6 +25,7 @@ from eqsolve.mechanisms._fields import (
     require_values,
     require_vector,
 )
+from eqsolve.mechanisms._pay import own_entry
 
 Contributions = Float[np.ndarray, " players"]
 FLOOR = 1e-6  # of a player's income, and of all incomes

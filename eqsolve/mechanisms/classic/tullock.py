@@ -17,7 +17,6 @@ from jaxtyping import Array, Float
 from eqsolve._checks import require_finite
 from eqsolve.action import Action
 from eqsolve.game import Game
-from eqsolve.mechanisms._pay import own_entry
 from eqsolve.mechanisms._fields import (
     as_fields,
     per_entry,
@@ -26,6 +25,7 @@ from eqsolve.mechanisms._fields import (
     require_scalar,
     require_vector,
 )
+from eqsolve.mechanisms._pay import own_entry
 
 FLOOR = 1e-6  # of the smallest effort that costs a whole prize
 ROUNDING = 1e-12  # a player who is just indifferent stays

@@ -1,0 +1,256 @@
+"""Run a study: the grid of swept parameters in padded chunks of one shape, each solved, certified and handed on.
+
+`prepare` checks everything that can be checked without solving. A `Sweep` is then a pure function from a chunk's number
+to its results: chunks may be computed in any order, anywhere, and again. `run_study` computes them here, one after the
+other.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Generator
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jax.sharding import Mesh, PartitionSpec
+
+from eqsolve.batch import batch
+from eqsolve.problem import problem_of
+from eqsolve.study._errors import StudyError
+from eqsolve.study.files import Study
+from eqsolve.study.mechanisms import as_game, mechanism_named
+from eqsolve.study.names import imported
+from eqsolve.study.parameters import Part, Place, part_from, require_arguments, require_place
+from eqsolve.study.points import Point, Task
+from eqsolve.study.provenance import provenance
+from eqsolve.study.results import dataset_of, require_references
+from eqsolve.study.solvers import methods_of
+
+MOST_POINTS = 10_000_000  # results are held in memory
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """What a run tells after each chunk.
+
+    **Fields:** `done`, `total`: points. `elapsed`: seconds since the start. `failures`: points so far whose Nash
+    equilibrium or first best has no certificate. `worst_regret`: the largest gain from deviating found so far, in the
+    unit of payoffs.
+    """
+
+    done: int
+    total: int
+    elapsed: float
+    failures: int
+    worst_regret: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sweep:
+    """A checked study, ready to compute.
+
+    **Fields:** `part`: the mechanism and its fixed parameters. `places`: where swept values go. `grids`: parameter ->
+    values. `task`: what is done at every point. `size`: points per chunk, filling included. `run`: the compiled
+    function from the parameters of a chunk to its `Point`s.
+    """
+
+    study: Study
+    part: Part
+    places: tuple[Place, ...]
+    grids: dict[str, np.ndarray]
+    task: Task
+    size: int
+    run: Callable[[Any], Point]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of values along each swept parameter."""
+        return tuple(len(grid) for grid in self.grids.values())
+
+    @property
+    def points(self) -> int:
+        """The number of points of the grid."""
+        return math.prod(self.shape)
+
+    @property
+    def chunks(self) -> int:
+        """The number of chunks that cover the grid."""
+        return -(-self.points // self.size)
+
+    def parameters(self, chunk: int) -> dict[str, Any]:
+        """The parameters of one chunk; the last one is filled up with the last point."""
+        rows = np.minimum(np.arange(chunk * self.size, (chunk + 1) * self.size), self.points - 1)
+        indices = np.unravel_index(rows, self.shape)
+        swept = {name: grid[index] for (name, grid), index in zip(self.grids.items(), indices, strict=True)}
+        return {"shared": self.part.arrays(), "swept": swept}
+
+    def compute(self, chunk: int) -> Point:
+        """The results of one chunk as NumPy arrays, without the filling."""
+        kept = min(self.size, self.points - chunk * self.size)
+        return jax.tree.map(lambda leaf: np.asarray(leaf)[:kept], self.run(self.parameters(chunk)))
+
+
+def prepare(study: Study) -> Sweep:
+    """Check a study against its mechanism and make it ready to compute; nothing is solved yet.
+
+    **Errors:** `StudyError` that names the file, the key, the value and the remedy, for everything that can be known
+    beforehand: names, parameters, ranges that the mechanism rejects at their ends, missing search boxes, quantities
+    that tables and figures refer to, and a precision that JAX is not set to.
+    """
+    with _located(study.where):
+        _require_precision(study.tables.precision)
+        part = part_from(mechanism_named(study.tables.mechanism), study.tables.parameters, "parameters", study.folder)
+        places = tuple(Place.parse(path) for path in study.tables.sweep)
+        for place in places:
+            require_place(part, place)
+        require_arguments(part, list(places))
+        grids = {path: axis.grid() for path, axis in study.tables.sweep.items()}
+        points = math.prod(len(grid) for grid in grids.values())
+        if points > MOST_POINTS:
+            raise StudyError(
+                f"sweep has {points} points; at most {MOST_POINTS} are held in memory: use fewer per parameter."
+            )
+        task = _task(study)
+        _try_corners(part, places, grids, task)
+        sweep = Sweep(
+            study, part, places, grids, task, _chunk_size(study.tables.chunk, points), _solve(part, places, task)
+        )
+        require_references(study.tables, _preview(sweep))
+    return sweep
+
+
+def run_study(study: Study | Sweep, on_chunk: Callable[[Progress], None] | None = None) -> xr.Dataset:
+    """Solve and certify every point of a study.
+
+    **Arguments:** `study`: from `read_study` or `parse_study`, or already prepared. `on_chunk`: called after every
+    chunk; what it raises ends the run.
+    **Returns:** a dataset with a dimension per swept parameter; see `dataset_of` for its variables. Points that could
+    not be solved are in it, with their status.
+    **Errors:** `StudyError` as for `prepare`.
+
+    >>> from eqsolve.study import parse_study
+    >>> results = run_study(parse_study('''
+    ... title = "Two firms"
+    ... mechanism = "Cournot"
+    ... parameters.cost = [1.0, 1.0]
+    ... parameters.demand = { build = "LinearInverseDemand", slope = 1.0 }
+    ... sweep = { "demand.intercept" = [4.0, 7.0] }
+    ... '''))
+    >>> results["quantity"].sel(plan="nash").sum("player").round(9).values
+    array([2., 4.])
+    """
+    sweep = study if isinstance(study, Sweep) else prepare(study)
+    started = time.monotonic()
+    found: list[Point] = []
+    done, failures, worst = 0, 0, 0.0
+    for chunk in range(sweep.chunks):
+        point = sweep.compute(chunk)
+        found.append(point)
+        done += len(point.certified)
+        failures += int(np.sum(~point.certified))
+        worst = max(worst, point.worst_regret)
+        if on_chunk is not None:
+            on_chunk(Progress(done, sweep.points, time.monotonic() - started, failures, worst))
+    joined = jax.tree.map(lambda *leaves: np.concatenate(leaves), *found)
+    return _labelled(sweep, joined).assign_attrs(provenance(sweep.study.tables, sweep.task.methods, sweep.size))
+
+
+def _labelled(sweep: Sweep, points: Point) -> xr.Dataset:
+    on_grid = jax.tree.map(lambda leaf: leaf.reshape(sweep.shape + leaf.shape[1:]), points)
+    return dataset_of(on_grid, sweep.grids, sweep.study.tables)
+
+
+def _preview(sweep: Sweep) -> xr.Dataset:
+    """The dataset as it will be, filled with zeros: what JAX knows of the results without computing them."""
+    try:
+        shapes = eqx.filter_eval_shape(sweep.run, sweep.parameters(0))
+    except StudyError:
+        raise
+    except Exception as error:  # whatever the mechanism raises while it is traced
+        raise StudyError(
+            f"mechanism {sweep.study.tables.mechanism!r} cannot be compiled: {_brief(error)}."
+            " It must compute with JAX, without float(), int() or `if` on its parameters."
+        ) from error
+    zeros = jax.tree.map(lambda leaf: np.zeros((sweep.points, *leaf.shape[1:]), leaf.dtype), shapes)
+    return _labelled(sweep, zeros)
+
+
+def _task(study: Study) -> Task:
+    extras = OrderedDict((name, imported(name, "report.extras")) for name in study.tables.report.extras)
+    for name, extra in extras.items():
+        if not callable(extra):
+            raise StudyError(f"report.extras: {name!r} is {extra!r}; name a function of the mechanism.")
+    return Task(methods_of(study.tables), tuple(extras.items()))
+
+
+def _solve(part: Part, places: tuple[Place, ...], task: Task) -> Callable[[Any], Point]:
+    def make(parameters: Any) -> Any:
+        arrays = parameters["shared"]
+        for place in places:
+            arrays = place.put(arrays, parameters["swept"][place.path])
+        return part(arrays)
+
+    return _on_all_devices(batch(make, {"shared": None, "swept": 0}, task))
+
+
+def _on_all_devices(run: Callable[[Any], Point]) -> Callable[[Any], Point]:
+    """The same function, its points dealt out evenly to the process's devices, which do not wait for each other."""
+    devices = jax.local_devices()
+    if len(devices) == 1:
+        return run
+    everywhere, dealt_out = PartitionSpec(), PartitionSpec("points")
+    mesh = Mesh(np.asarray(devices), ("points",))
+    specs = ({"shared": everywhere, "swept": dealt_out},)
+    return jax.jit(jax.shard_map(run, mesh=mesh, in_specs=specs, out_specs=dealt_out, check_vma=False))
+
+
+def _try_corners(part: Part, places: tuple[Place, ...], grids: dict[str, np.ndarray], task: Task) -> None:
+    """Build the game at every corner of the grid, where mechanisms check concrete values."""
+    ends = [(grid.min(), grid.max()) for grid in grids.values()]
+    for corner in itertools.product(*ends):
+        arrays = part.arrays()
+        for place, value in zip(places, corner, strict=True):
+            arrays = place.put(arrays, jnp.asarray(value))
+        at = ", ".join(f"{name} = {value:g}" for name, value in zip(grids, corner, strict=True))
+        try:
+            game = as_game(part(arrays))
+        except StudyError:
+            raise
+        except Exception as error:  # whatever the mechanism raises
+            raise StudyError(f"the mechanism rejects {at}: {_brief(error)}") from error
+        task.require_searchable(problem_of(game))
+
+
+def _chunk_size(wanted: int, points: int) -> int:
+    """No more than there are points, and as many for each device."""
+    devices = len(jax.local_devices())
+    return -(-min(wanted, points) // devices) * devices
+
+
+def _require_precision(precision: str) -> None:
+    present = str(jnp.zeros(()).dtype)
+    if precision != present:
+        raise StudyError(
+            f"precision is {precision!r}, but JAX computes in {present}; call"
+            f' jax.config.update("jax_enable_x64", {precision == "float64"}) first, or use the command `eqsolve run`.'
+        )
+
+
+def _brief(error: Exception) -> str:
+    """The first line of what was raised; JAX's go on for pages."""
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0].removesuffix('.')}"
+
+
+@contextlib.contextmanager
+def _located(where: str) -> Generator[None]:
+    try:
+        yield
+    except StudyError as error:
+        raise StudyError(f"{where}: {error}") from error.__cause__

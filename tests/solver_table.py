@@ -1,0 +1,105 @@
+"""What each solver does on each problem of `problems.py`; run as a program it prints the table."""
+
+import dataclasses
+
+import numpy as np
+from problems import PROBLEMS, Problem
+
+import eqsolve as eqs
+from eqsolve.certify.certificate import SEARCH
+
+SOLVERS = {"Newton": eqs.Newton, "BestReply": eqs.BestReply}
+REACH = 20.0  # the part of infinite action sets that is searched
+
+# Problems that a solver does not solve, each flagged; everything else it solves.
+UNSOLVED = {
+    # no equilibrium in pure strategies: there is nothing to solve
+    *(
+        (name, solver)
+        for solver in SOLVERS
+        for name in (
+            "hotelling linear, close",
+            "hotelling linear, one close to the middle",
+            "contest, too decisive",
+            "evader and pursuer",
+        )
+    ),
+    # best replies cycle
+    ("zero sum saddle", "BestReply"),
+    ("matching pennies", "BestReply"),
+    ("strong rotation, weak concavity", "BestReply"),
+    # best replies of fifty players settle too slowly
+    ("cournot fifty firms", "BestReply"),
+    ("contest of fifty", "BestReply"),
+    # a steep payoff at the lower bound hides the zero of the marginal payoff in rounding
+    ("contest, a prize worth a millionth to one", "BestReply"),
+    # started on the lower of two peaks
+    ("two peaks, start on the lower one", "Newton"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Attempt:
+    """How a solve ended: its status, whether a search certifies the point, and the distance to a known equilibrium."""
+
+    status: str
+    certified: bool
+    miss: float
+    rtol: float
+
+    @property
+    def flagged(self) -> bool:
+        """Whether a reader is told not to trust the point."""
+        return not self.certified or self.status not in ("converged", "kinked", "degenerate")
+
+    @property
+    def right(self) -> bool:
+        """Whether the point is a known equilibrium and passes for one."""
+        return not self.flagged and self.miss <= self.rtol
+
+
+def _box(game: eqs.Game) -> dict[str, tuple[float, float]]:
+    lower, upper = game.limits()
+    return {
+        name: (-REACH, REACH)
+        for name in lower
+        if not (np.all(np.isfinite(lower[name])) and np.all(np.isfinite(upper[name])))
+    }
+
+
+def attempt(problem: Problem, solver: str) -> Attempt:
+    """Solve a problem from its given start, or the default one, and certify the result."""
+    game = problem.game()
+    box = _box(game)
+    method = eqs.BestReply(search=eqs.Search(box=box)) if solver == "BestReply" else SOLVERS[solver]()
+    found = eqs.solve_nash(game, problem.start, method)
+    search = eqs.Search(points=SEARCH.points, starts=SEARCH.starts, box=box)
+    certificate = eqs.certify(game, found.actions, search)
+    miss = np.inf if problem.expected is None else problem.miss(found.actions)
+    # float32: the solvers' relative tolerance of 3e-5 times the worst conditioning among the problems, 51 (fifty firms)
+    rtol = problem.rtol if game.dtype == np.float64 else max(problem.rtol, 51 * 3e-5)
+    return Attempt(str(found.to_numpy()["status"]), bool(certificate.certified), float(miss), rtol)
+
+
+def main() -> None:
+    """Print a table: per kind and solver, how many problems are solved, flagged, or wrong."""
+    counts: dict[tuple[str, str], list[int]] = {}
+    for problem in PROBLEMS:
+        for solver in SOLVERS:
+            tried = attempt(problem, solver)
+            row = counts.setdefault((problem.kind, solver), [0, 0, 0])
+            row[0 if tried.right else 1 if tried.flagged else 2] += 1
+            if not tried.right:
+                print(f"# {solver} does not solve {problem.name!r}: {tried}")
+    print("| kind | solver | solved | flagged | wrong |\n|---|---|---|---|---|")
+    for (kind, solver), row in sorted(counts.items()):
+        print(f"| {kind} | {solver} | {row[0]} | {row[1]} | {row[2]} |")
+
+
+if __name__ == "__main__":
+    import sys
+
+    import jax
+
+    jax.config.update("jax_enable_x64", "32" not in sys.argv[1:])
+    main()

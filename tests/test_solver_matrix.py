@@ -1,0 +1,47 @@
+"""Every solver on every problem: the answer is right, or it is flagged. Nothing wrong passes unflagged.
+
+`solver_matrix` is also the table of CONTRIBUTING.md: `python tests/solver_table.py` prints it.
+"""
+
+import numpy as np
+import pytest
+from problems import PROBLEMS
+from solver_table import SOLVERS, UNSOLVED, attempt
+
+import eqsolve as eqs
+
+
+def cases():
+    for problem in PROBLEMS:
+        for solver in SOLVERS:
+            crowd = "fifty" in problem.name and solver == "BestReply"
+            # problems of one shape share a compiled program: keep a solver's problems in one process
+            marks = [pytest.mark.xdist_group(solver), *([pytest.mark.slow] if crowd else [])]
+            yield pytest.param(problem, solver, id=f"{solver}-{problem.name}", marks=marks)
+
+
+@pytest.mark.parametrize(("problem", "solver"), list(cases()))
+def test_right_or_flagged(problem, solver):
+    tried = attempt(problem, solver)
+    assert tried.right or tried.flagged, f"{tried} passes for an equilibrium"
+    assert tried.right == ((problem.name, solver) not in UNSOLVED), tried
+
+
+@pytest.mark.parametrize("problem", [p for p in PROBLEMS if p.start], ids=lambda p: p.name)
+def test_starts_at_corners(problem):
+    found = eqs.solve_nash(problem.game(), problem.start)
+    assert found.solved
+    assert problem.miss(found.actions) <= problem.rtol or not eqs.certify(problem.game(), found.actions).certified
+
+
+@pytest.mark.parametrize("problem", [p for p in PROBLEMS if p.stationary], ids=lambda p: p.name)
+def test_a_stationary_point_that_is_no_equilibrium_is_not_certified(problem):
+    game = problem.game()
+    assert not eqs.certify(game, problem.stationary).certified
+    assert float(eqs.certify(game, problem.stationary).regret) > 1e-3
+
+
+def test_cyclic_names_are_really_unsolved():
+    names = {problem.name for problem in PROBLEMS}
+    assert {name for name, _ in UNSOLVED} <= names
+    assert np.all([solver in SOLVERS for _, solver in UNSOLVED])

@@ -12,8 +12,8 @@ from eqsolve.solvers.search import Search, best_reply
 class Regret(eqx.Module):
     """What deviations would earn.
 
-    Per player: payoff, gain of the best deviation, points without a finite payoff; per entry: its owner's best deviation
-    and the spacing of the grid searched (NaN where starts were used).
+    Per player: payoff, gain of the best deviation, points without a finite payoff. Per entry: its owner's best
+    deviation and the spacing of the grid searched (NaN where starts were used).
     """
 
     payoffs: Float[Array, " players"]

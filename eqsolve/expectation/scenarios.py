@@ -38,11 +38,7 @@ class Scenarios(Rule):
                 f"Scenarios.nodes returned probabilities of shape {probabilities.shape} and shocks with leading axes"
                 f" {sorted(count, key=str)}; give one probability per scenario and the scenario axis first."
             )
-        values = jax.vmap(function)(shocks)
-
-        def mean(value: Array) -> Array:
-            # a product and a sum fuse with what computes the value; a matrix product would store it first
-            weights = probabilities.reshape(-1, *[1] * (value.ndim - 1))
-            return jnp.sum(weights * value, axis=0)
-
-        return jax.tree.map(mean, values)
+        # scenarios last and a product with a sum: this fuses with what computes the values and runs along memory, where a
+        # matrix product would store every value first
+        values = jax.vmap(function, out_axes=-1)(shocks)
+        return jax.tree.map(lambda value: jnp.sum(probabilities * value, axis=-1), values)

@@ -29,7 +29,7 @@ class BestReply(Solver):
     **Arguments:** `search`: how a player's own box is searched. `damping`: share of the way to the best reply that a
     player moves, in (0, 1]; below 1 it calms oscillation. `simultaneous`: all players reply to the same actions
     (Jacobi); by default each replies to the moves made before it in the same sweep (Gauss-Seidel, players in declared
-    order within groups that own equally many entries). `max_sweeps`: sweeps over all players (default 200).
+    order within groups that own equally many entries). `max_sweeps`: sweeps over all players (default 500).
     `tolerance`: largest move, relative to the size of the action, that counts as none; None means a few roundings
     where every player owns one entry, else 3e-13 in float64 and 3e-6 in float32 (replies with several entries are not
     more accurate than that).
@@ -42,7 +42,7 @@ class BestReply(Solver):
     search: Search = Search()
     damping: float = eqx.field(static=True, default=1.0)
     simultaneous: bool = eqx.field(static=True, default=False)
-    max_sweeps: int = eqx.field(static=True, default=200)
+    max_sweeps: int = eqx.field(static=True, default=500)
     tolerance: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self) -> None:

@@ -15,28 +15,39 @@ from eqsolve.solvers.base import near_best
 
 
 def flat_interval(
-    marginal: Callable[[Array], Array], low: Float[Array, ""], high: Float[Array, ""], zero: Float[Array, ""]
+    marginal: Callable[[Array], Array], low: Float[Array, ""], high: Float[Array, ""]
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Ends of the interval of [low, high] on which a decreasing `marginal` is zero (within +-`zero`).
+    """Ends of the interval of [low, high] on which a decreasing `marginal` is zero (to rounding).
 
     Where it jumps over zero both ends are the place of the jump; where it is positive (negative) throughout, both are
-    the upper (lower) end. NaN counts as not positive. Halving stops at the resolution of the floating-point format.
+    the upper (lower) end. NaN counts as not positive. Both ends are halved at once, down to neighbouring numbers.
     """
-    halvings = 2 * jnp.finfo(low.dtype).nmant  # enough for a root far closer to zero than the box is wide
+    eps = jnp.finfo(low.dtype).eps
+    outer = jnp.stack([low, high])
+    at_outer = jax.vmap(marginal)(outer)
+    zero = 64 * eps * jnp.max(jnp.where(jnp.isfinite(at_outer), jnp.abs(at_outer), 0.0))
+    threshold = jnp.stack([zero, -zero])
 
-    def last(keeps_climbing: Callable[[Array], Array]) -> Float[Array, ""]:
-        def halve(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-            left, right = ends
-            middle = left + 0.5 * (right - left)
-            climbs = keeps_climbing(marginal(middle))
-            return jnp.where(climbs, middle, left), jnp.where(climbs, right, middle)
+    def climbs(values: Array) -> Bool[Array, " two"]:
+        # the first end is where the marginal stops being positive, the second where it starts being negative
+        return jnp.stack([values[0] > threshold[0], values[1] >= threshold[1]])
 
-        left, right = jax.lax.fori_loop(0, halvings, halve, (low, high))
-        at_low = ~keeps_climbing(marginal(low))
-        at_high = keeps_climbing(marginal(high))
-        return jnp.where(at_low, low, jnp.where(at_high, high, 0.5 * (left + right)))
+    def halve(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        left, right, count = state
+        middle = left + 0.5 * (right - left)
+        onward = climbs(jax.vmap(marginal)(middle))
+        return jnp.where(onward, middle, left), jnp.where(onward, right, middle), count + 1
 
-    return last(lambda value: value > zero), last(lambda value: value >= -zero)
+    def wide(state: tuple[Array, Array, Array]) -> Bool[Array, ""]:
+        left, right, count = state
+        resolved = right - left <= eps * jnp.maximum(jnp.abs(left), jnp.abs(right))
+        return ~jnp.all(resolved) & (count < 2 * jnp.finfo(low.dtype).nmant)
+
+    start = (jnp.stack([low, low]), jnp.stack([high, high]), jnp.asarray(0))
+    left, right, _ = jax.lax.while_loop(wide, halve, start)
+    never, always = ~climbs(at_outer[:1].repeat(2)), climbs(at_outer[1:].repeat(2))
+    ends = jnp.where(never, low, jnp.where(always, high, 0.5 * (left + right)))
+    return ends[0], ends[1]
 
 
 def reply_candidates(
@@ -47,9 +58,7 @@ def reply_candidates(
     All three are equally good replies if the payoff is concave on [low, high]; if it is not, the interval may span a
     valley and their payoffs tell.
     """
-    ends = jnp.abs(jnp.stack([marginal(low), marginal(high)]))
-    zero = 64 * jnp.finfo(low.dtype).eps * jnp.max(jnp.where(jnp.isfinite(ends), ends, 0.0))
-    left, right = flat_interval(marginal, low, high, zero)
+    left, right = flat_interval(marginal, low, high)
     return jnp.stack([jnp.clip(present, left, right), left, right])
 
 

@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from pydantic import ValidationError
+try:
+    from pydantic import ValidationError
+except ImportError as error:  # the first import of this package that is no dependency of eqsolve itself
+    raise ImportError('Studies need pydantic, xarray and zarr: pip install "eqsolve[study]".') from error
 
 
 class StudyError(ValueError):

@@ -1,11 +1,12 @@
 """The results of a study as one labelled dataset, and the check that tables and figures refer to what is in it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import xarray as xr
 
-from eqsolve.datasets.labelled import PLAYER, equilibrium_dataset
+from eqsolve.datasets.labelled import PLAYER, RESERVED, equilibrium_dataset
+from eqsolve.study._errors import StudyError
 from eqsolve.study.config import StudyTables
 from eqsolve.study.figure import require_figure
 from eqsolve.study.points import Point, Solved
@@ -90,6 +91,16 @@ def _add_extra(dataset: xr.Dataset, name: str, values: np.ndarray, dims: tuple[s
         axes[0] = PLAYER
     unique = f"extra: {name}" if name in dataset.variables else name
     dataset[unique] = ((*dims, *axes), values, {"role": "extra"})
+
+
+def require_free_names(swept: Iterable[str]) -> None:
+    """Raise where a swept parameter has a name that the results use themselves."""
+    for name in swept:
+        if name in (*OWN_NAMES, *RESERVED):
+            raise StudyError(
+                f"sweep: the results have a {name!r} of their own; name a function as the mechanism that takes the"
+                " parameter under another name."
+            )
 
 
 def require_references(tables: StudyTables, preview: xr.Dataset) -> None:

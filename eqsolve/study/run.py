@@ -30,7 +30,7 @@ from eqsolve.study.names import imported
 from eqsolve.study.parameters import Part, Place, part_from, require_arguments, require_place
 from eqsolve.study.points import Point, Task
 from eqsolve.study.provenance import provenance
-from eqsolve.study.results import dataset_of, require_references
+from eqsolve.study.results import dataset_of, require_free_names, require_references
 from eqsolve.study.solvers import methods_of
 
 MOST_POINTS = 10_000_000  # results are held in memory
@@ -111,6 +111,7 @@ def prepare(study: Study) -> Sweep:
         for place in places:
             require_place(part, place)
         require_arguments(part, list(places))
+        require_free_names(study.tables.sweep)
         grids = {path: axis.grid() for path, axis in study.tables.sweep.items()}
         points = math.prod(len(grid) for grid in grids.values())
         if points > MOST_POINTS:

@@ -95,4 +95,8 @@ def no_game(gain):
     return gain
 
 
+def steps_of_a_game(steps):
+    return spillover(harm=steps)
+
+
 not_callable = 3

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from eqsolve.study import StudyError, built_in_studies, parse_study, prepare, read_study
@@ -172,6 +175,10 @@ UNPREPARED = {
         lambda: with_sweep("gain = [1.0]", "markets:open_ended"),
         r"my\.toml: certify: The bounds of action 'effort' are infinite.*table \[certify\.box\]",
     ),
+    "a name of the results": (
+        lambda: with_sweep("steps = [1.0]", "markets:steps_of_a_game"),
+        r"sweep: the results have a 'steps' of their own; name a function",
+    ),
     "too many points": (
         lambda: with_sweep("intercept = { from = 1.0, to = 2.0, points = 20000000 }"),
         r"sweep has 20000000 points; at most 10000000",
@@ -264,6 +271,12 @@ def test_what_is_wrong_before_anything_is_solved(case):
     with pytest.raises(StudyError, match=message) as caught:
         prepare(build())
     assert str(caught.value).startswith("my.toml: ")
+
+
+def test_without_the_extra_the_error_names_it():
+    program = "import sys; sys.modules['pydantic'] = None; import eqsolve.study"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert 'ImportError: Studies need pydantic, xarray and zarr: pip install "eqsolve[study]".' in done.stderr
 
 
 def test_unknown_study_and_missing_file(tmp_path):

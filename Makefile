@@ -1,0 +1,76 @@
+# `make study` runs the built-in study, `make test` the tests. Each makes the virtual environment it needs; both may be run
+# again at any time. What they write stays in this folder (only pip keeps its usual cache of downloads).
+
+VENV := .venv
+BIN := $(VENV)/bin
+# the first interpreter that starts, is new enough and can make virtual environments
+PYTHON := $(shell for python in python3.11 python3 python3.12 python3.13; do \
+	$$python -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+CONSTRAINTS :=
+# these programs would otherwise write to the home folder
+HERE := $(CURDIR)/$(VENV)/cache
+export MPLCONFIGDIR := $(HERE)/matplotlib
+export IPYTHONDIR := $(HERE)/ipython
+export JUPYTER_CONFIG_DIR := $(HERE)/jupyter
+export JUPYTER_DATA_DIR := $(HERE)/jupyter
+export JUPYTER_RUNTIME_DIR := $(HERE)/jupyter
+export PYRIGHT_PYTHON_CACHE_DIR := $(HERE)/pyright
+
+# a wide sample that compiles little, for other versions of Python and of the dependencies
+QUICK := tests/test_game.py tests/test_payoffs.py tests/test_errata.py tests/datasets tests/mechanisms/test_newsvendor_exact.py
+
+.PHONY: help study test test-all quick check lint types docs wheel clean
+
+help:
+	@echo "make study     run the restaurant study; results and figure in results/restaurant"
+	@echo "make test      run the tests, without those marked slow"
+	@echo "make test-all  run all tests"
+	@echo "make check     linter, formatter, types, docstrings, README, notebook, wheel"
+	@echo "make clean     remove the virtual environment"
+
+study: $(VENV)/.study
+	$(BIN)/eqsolve run restaurant --overwrite
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not docs"
+
+test-all: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+quick: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" $(QUICK)
+
+check: lint types docs wheel
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/pyright
+
+docs: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal --doctest-modules eqsolve
+	$(BIN)/python -m pytest -n 2 -m docs
+
+wheel: $(VENV)/.dev
+	rm -rf build/wheel
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(BIN)/python .ci/wheel_contents.py build/wheel/*.whl
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { echo "eqsolve needs Python 3.11 or newer with its venv module; none was found."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+# installed again when pyproject.toml changes; the sources themselves are used where they lie
+$(VENV)/.study: pyproject.toml | $(VENV)/.made
+	$(BIN)/pip install --quiet --editable ".[study,plots]"
+	touch $@
+
+$(VENV)/.dev: pyproject.toml $(CONSTRAINTS) | $(VENV)/.made
+	$(BIN)/pip install --quiet --editable ".[dev]" $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
+	touch $@

@@ -6,7 +6,10 @@ BIN := $(VENV)/bin
 # the first interpreter that starts, is new enough and can make virtual environments
 PYTHON := $(shell for python in python3.11 python3 python3.12 python3.13; do \
 	$$python -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+# `make quick VENV=.venv-other` tests another environment: see .ci/run
+EXTRA := dev
 CONSTRAINTS :=
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 # these programs would otherwise write to the home folder
 HERE := $(CURDIR)/$(VENV)/cache
 export MPLCONFIGDIR := $(HERE)/matplotlib
@@ -32,13 +35,13 @@ study: $(VENV)/.study
 	$(BIN)/eqsolve run restaurant --overwrite
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not docs"
+	$(PYTEST) -m "not slow and not docs"
 
 test-all: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(PYTEST)
 
 quick: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" $(QUICK)
+	$(PYTEST) -m "not slow" $(QUICK)
 
 check: lint types docs wheel
 
@@ -50,8 +53,8 @@ types: $(VENV)/.dev
 	$(BIN)/pyright
 
 docs: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal --doctest-modules eqsolve
-	$(BIN)/python -m pytest -n 2 -m docs
+	$(PYTEST) --doctest-modules eqsolve
+	$(PYTEST) -m docs
 
 wheel: $(VENV)/.dev
 	rm -rf build/wheel
@@ -72,5 +75,5 @@ $(VENV)/.study: pyproject.toml | $(VENV)/.made
 	touch $@
 
 $(VENV)/.dev: pyproject.toml $(CONSTRAINTS) | $(VENV)/.made
-	$(BIN)/pip install --quiet --editable ".[dev]" $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
+	$(BIN)/pip install --quiet --editable ".[$(EXTRA)]" $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 	touch $@

@@ -3,6 +3,7 @@
 `solver_matrix` is also the table of CONTRIBUTING.md: `python tests/solver_table.py` prints it.
 """
 
+import jax
 import numpy as np
 import pytest
 from problems import PROBLEMS
@@ -11,13 +12,14 @@ from solver_table import SOLVERS, UNSOLVED, attempt
 import eqsolve as eqs
 
 
-def cases():
-    for problem in PROBLEMS:
-        for solver in SOLVERS:
+def cases(everyday=None):
+    """Every solver with every problem; those not of an `everyday` kind, and crowds of best repliers, are slow."""
+    # by solver first: problems of one shape share a compiled program, and parallel test runs split the list
+    for solver in SOLVERS:
+        for problem in PROBLEMS:
             crowd = "fifty" in problem.name and solver == "BestReply"
-            # problems of one shape share a compiled program: keep a solver's problems in one process
-            marks = [pytest.mark.xdist_group(solver), *([pytest.mark.slow] if crowd else [])]
-            yield pytest.param(problem, solver, id=f"{solver}-{problem.name}", marks=marks)
+            slow = crowd or (everyday is not None and problem.kind not in everyday)
+            yield pytest.param(problem, solver, id=f"{solver}-{problem.name}", marks=[pytest.mark.slow] if slow else [])
 
 
 @pytest.mark.parametrize(("problem", "solver"), list(cases()))
@@ -25,6 +27,13 @@ def test_right_or_flagged(problem, solver):
     tried = attempt(problem, solver)
     assert tried.right or tried.flagged, f"{tried} passes for an equilibrium"
     assert tried.right == ((problem.name, solver) not in UNSOLVED), tried
+
+
+@pytest.mark.parametrize(("problem", "solver"), list(cases(everyday=("scaled", "kinked"))))
+def test_right_or_flagged_in_float32(problem, solver):
+    with jax.enable_x64(False):
+        tried = attempt(problem, solver)
+    assert tried.right or tried.flagged, f"{tried} passes for an equilibrium"
 
 
 @pytest.mark.parametrize("problem", [p for p in PROBLEMS if p.start], ids=lambda p: p.name)

@@ -38,7 +38,7 @@ class Scenarios(Rule):
                 f"Scenarios.nodes returned probabilities of shape {probabilities.shape} and shocks with leading axes"
                 f" {sorted(count, key=str)}; give one probability per scenario and the scenario axis first."
             )
-        # scenarios last and a product with a sum: this fuses with what computes the values and runs along memory, where a
-        # matrix product would store every value first
+        # scenarios last and a product with a sum: this fuses with what computes the values and runs along memory,
+        # where a matrix product would store every value first
         values = jax.vmap(function, out_axes=-1)(shocks)
         return jax.tree.map(lambda value: jnp.sum(probabilities * value, axis=-1), values)

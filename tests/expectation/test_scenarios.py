@@ -1,0 +1,49 @@
+"""Exact expectations over scenarios."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import eqsolve as eqs
+
+
+def coins(params):
+    return {"side": params["sides"], "sign": jnp.array([-1.0, 1.0])}, params["odds"]
+
+
+def test_the_expectation_is_the_weighted_sum_for_every_leaf():
+    params = {"sides": jnp.array([[1.0, 2.0], [3.0, 5.0]]), "odds": jnp.array([0.25, 0.75])}
+    found = eqs.Scenarios(coins).expect(lambda s: {"a": s["side"] * s["sign"], "b": s["sign"]}, params)
+    np.testing.assert_allclose(found["a"], [2.0, 3.25], rtol=1e-15)
+    np.testing.assert_allclose(found["b"], 0.5, rtol=1e-15)
+
+
+def test_probabilities_and_nodes_carry_derivatives():
+    params = {"sides": jnp.array([[1.0, 2.0], [3.0, 5.0]]), "odds": jnp.array([0.25, 0.75])}
+
+    def mean(params):
+        return eqs.Scenarios(coins).expect(lambda s: s["side"][1], params)
+
+    slope = jax.grad(mean)(params)
+    np.testing.assert_allclose(slope["odds"], [2.0, 5.0])
+    np.testing.assert_allclose(slope["sides"], [[0.0, 0.25], [0.0, 0.75]])
+
+
+def test_a_million_scenarios_are_averaged_to_rounding_in_float32():
+    values = np.linspace(0.0, 1.0, 1_000_001).astype(np.float32)
+    rule = eqs.Scenarios(lambda p: (p, jnp.full(p.shape, 1 / p.size, p.dtype)))
+    np.testing.assert_allclose(rule.expect(lambda s: s, jnp.asarray(values)), 0.5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("match", "build"),
+    [
+        ("one probability per scenario", lambda: eqs.Scenarios(lambda p: (jnp.ones(3), jnp.ones(2)))),
+        ("one probability per scenario", lambda: eqs.Scenarios(lambda p: (jnp.ones(3), jnp.ones(())))),
+        ("not callable", lambda: eqs.Scenarios(3.0)),
+    ],
+)
+def test_scenarios_name_what_is_wrong(match, build):
+    with pytest.raises((ValueError, TypeError), match=match):
+        build().expect(lambda s: s, None)

@@ -43,6 +43,8 @@ def as_array(value: Any, dtype: Any, what: str) -> jax.Array:
             raise TypeError(f"{what} is {value!r}, which is not an array of numbers ({error}).") from None
         if given.dtype.kind not in "fiu":
             raise TypeError(f"{what} is {value!r} of type {type(value).__name__}; give real numbers.")
+    elif jnp.iscomplexobj(value):
+        raise TypeError(f"{what} is complex; give real numbers.")
     return jnp.asarray(value, dtype)
 
 

@@ -145,8 +145,12 @@ class Game(eqx.Module):
         names: list[str] = []
 
         def ordered(outcomes: Named) -> OrderedDict[str, Array]:
+            if not isinstance(outcomes, Mapping):
+                raise TypeError(f"The outcomes are {outcomes!r}; return a dict from outcome name to number or array.")
             names[:] = outcomes  # JAX sorts the keys of a plain dict; the mechanism's own order is kept
-            return OrderedDict((name, jnp.asarray(value, self.dtype)) for name, value in outcomes.items())
+            return OrderedDict(
+                (name, as_array(value, self.dtype, f"Outcome {name!r}")) for name, value in outcomes.items()
+            )
 
         if self.expected is not None:
             return ordered(self.expected(self.params, actions))
@@ -162,7 +166,7 @@ class Game(eqx.Module):
         if self.derived is None:
             return OrderedDict()
         derived = self.derived(self.params, expected)
-        return OrderedDict((name, jnp.asarray(value, self.dtype)) for name, value in derived.items())
+        return OrderedDict((name, as_array(value, self.dtype, f"Outcome {name!r}")) for name, value in derived.items())
 
     def objectives(self, actions: Named) -> OrderedDict[str, Array]:
         """Each player's expected pay at these actions, by player."""

@@ -19,7 +19,7 @@ from eqsolve.solve import as_actions, require_searchable
 from eqsolve.solvers.base import action_scale
 from eqsolve.solvers.search import Search
 
-SEARCH = Search(points=(401, 41, 15), starts=32)  # finer than the solvers' own search, on other points
+SEARCH = Search(points=(401, 41, 15), starts=32, peaks=12)  # finer than the solvers' own search, on other points
 
 
 class Certificate(eqx.Module):
@@ -93,8 +93,8 @@ class Certificate(eqx.Module):
         ]
         header = ("player", "payoff", "gain by deviating", "own curvature", "concave at samples", "points not finite")
         blind = any(int(count) for count in self.nonfinite.values())
-        reason = "some payoffs searched are not finite" if blind else "some player gains by deviating"
-        verdict = "Certified: no player gains by deviating" if certified else f"Not certified: {reason}"
+        reason = "some payoffs searched are not finite" if blind else "a player gains by deviating"
+        verdict = "Certified: no profitable deviation found" if certified else f"Not certified: {reason}"
         where = [(name, _span(self.lower[name], self.upper[name]), _finest(self.spacing[name])) for name in self.lower]
         monotone = "negative definite" if self.monotonicity < 0 else "not negative definite"
         return "\n".join(
@@ -156,20 +156,25 @@ def certify(
 
 
 def _local_size(problem: Problem, x: Array, payoffs: Array) -> Float[Array, " players"]:
-    """How much each payoff changes when an own action moves by its own size: the payoff's scale where it is near zero.
+    """How much a payoff changes when an own action moves by its own size: the payoff's scale where it is near zero.
 
-    The second-order terms are added because a payoff such as x y has nothing else at the origin.
+    Of both directions the one with the smaller change counts: a steep penalty on one side says nothing about this point.
+    Second-order terms are added, far less weighted, because a payoff such as x y has nothing else at the origin.
     """
     scale = action_scale(problem, x, x)
     terms = scale * (jnp.abs(problem.marginal_and_jacobian(x)[1]) @ scale)
     second_order = jnp.zeros_like(payoffs).at[problem.owners].add(terms)
     step = jnp.diag(scale)
-    moved = jnp.clip(jnp.concatenate([x + step, x - step]), problem.lower, problem.upper)
-    change = jnp.abs(jax.vmap(problem.payoffs)(moved) - payoffs)
-    change = jnp.where(jnp.isfinite(change), change, 0.0)
-    owners = jnp.tile(jnp.asarray(problem.owners), 2)
-    own = owners[:, None] == jnp.arange(payoffs.shape[0])
-    return jnp.max(jnp.where(own, change, 0.0), axis=0) + second_order
+    own = jnp.asarray(problem.owners)[:, None] == jnp.arange(payoffs.shape[0])
+
+    def change(moved: Array) -> Array:
+        change = jnp.abs(jax.vmap(problem.payoffs)(jnp.clip(moved, problem.lower, problem.upper)) - payoffs)
+        stuck = jnp.all(jnp.clip(moved, problem.lower, problem.upper) == x, axis=1)
+        return jnp.where(stuck[:, None] | ~jnp.isfinite(change), jnp.inf, change)
+
+    smaller = jnp.minimum(change(x + step), change(x - step))
+    smaller = jnp.where(own & jnp.isfinite(smaller), smaller, 0.0)
+    return jnp.max(smaller, axis=0) + jnp.finfo(x.dtype).eps ** 0.5 * second_order
 
 
 @eqx.filter_jit

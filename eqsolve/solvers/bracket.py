@@ -16,11 +16,13 @@ from eqsolve.solvers.base import near_best
 
 def flat_interval(
     marginal: Callable[[Array], Array], low: Float[Array, ""], high: Float[Array, ""]
-) -> tuple[Float[Array, ""], Float[Array, ""]]:
+) -> Float[Array, " four"]:
     """Ends of the interval of [low, high] on which a decreasing `marginal` is zero (to rounding).
 
     Where it jumps over zero both ends are the place of the jump; where it is positive (negative) throughout, both are
     the upper (lower) end. NaN counts as not positive. Both ends are halved at once, down to neighbouring numbers.
+    Returns both ends, then the number just below the first and the one just above the second: a payoff that jumps down
+    is highest there.
     """
     eps = jnp.finfo(low.dtype).eps
     outer = jnp.stack([low, high])
@@ -47,19 +49,18 @@ def flat_interval(
     left, right, _ = jax.lax.while_loop(wide, halve, start)
     never, always = ~climbs(at_outer[:1].repeat(2)), climbs(at_outer[1:].repeat(2))
     ends = jnp.where(never, low, jnp.where(always, high, 0.5 * (left + right)))
-    return ends[0], ends[1]
+    return jnp.stack([ends[0], ends[1], jnp.where(never, low, left)[0], jnp.where(always, high, right)[1]])
 
 
 def reply_candidates(
     marginal: Callable[[Array], Array], present: Float[Array, ""], low: Float[Array, ""], high: Float[Array, ""]
-) -> Float[Array, " three"]:
-    """The point of the zero interval nearest to `present`, then its two ends.
+) -> Float[Array, " five"]:
+    """The point of the zero interval nearest to `present`, then its two ends and their neighbours outside.
 
-    All three are equally good replies if the payoff is concave on [low, high]; if it is not, the interval may span a
-    valley and their payoffs tell.
+    All are equally good replies if the payoff is concave on [low, high]; if it is not, or jumps, their payoffs tell.
     """
-    left, right = flat_interval(marginal, low, high)
-    return jnp.stack([jnp.clip(present, left, right), left, right])
+    ends = flat_interval(marginal, low, high)
+    return jnp.concatenate([jnp.clip(present, ends[0], ends[1])[None], ends])
 
 
 def search_interval(problem: Problem, x: Array, scale: Array) -> tuple[Float[Array, " n"], Float[Array, " n"]]:

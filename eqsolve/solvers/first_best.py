@@ -1,7 +1,9 @@
 """The first best of a game with one decision maker: global ascent from several starts.
 
 Newton alone stops at saddles and corners. Here every start is climbed by a method that never lets the payoff fall, the
-best end is polished for kinks (few actions), and the status tells whether its curvature is that of a maximum.
+best end is compared with a grid over the box (up to three actions) or polished for kinks (up to eight), and the status
+tells whether its curvature is that of a maximum. With many peaks and many actions the best start may still be second
+best: `certify(game.cooperative(), plan.actions)` looks again.
 """
 
 import equinox as eqx
@@ -14,7 +16,7 @@ from eqsolve.solvers.ascent import Ascent, Payoff
 from eqsolve.solvers.base import Solution, Solver
 from eqsolve.solvers.bracket import search_interval
 from eqsolve.solvers.ellipsoid import ellipsoid_climb
-from eqsolve.solvers.search import ELLIPSOID_ENTRIES
+from eqsolve.solvers.search import ELLIPSOID_ENTRIES, GRID_ENTRIES, Search, best_reply
 from eqsolve.starts import starts_in
 
 
@@ -50,7 +52,11 @@ class GlobalAscent(Solver):
         starts = jnp.concatenate([start[None], starts_in(problem.lower, problem.upper, self.starts)])
         ends, values = jax.vmap(lambda x: self.ascent.climb(payoff, x, problem.lower, problem.upper))(starts)
         x = _highest(ends, values)
-        if problem.size <= ELLIPSOID_ENTRIES:
+        if problem.size <= GRID_ENTRIES:
+            # the whole box is searched like a player's best reply; replies of infinite boxes are confined around x
+            limits = search_interval(problem, x, jnp.abs(x) + 1.0)
+            x = best_reply(problem, Search(ascent=self.ascent), limits, x, jnp.asarray(0), jnp.arange(problem.size)).own
+        elif problem.size <= ELLIPSOID_ENTRIES:
             x = _polish_kinks(problem, payoff, x)
         largest = jnp.max(jnp.abs(jax.vmap(problem.marginal)(starts)), axis=0, initial=0.0)
         largest = jnp.where(jnp.isfinite(largest), largest, 0.0)

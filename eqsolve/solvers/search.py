@@ -1,7 +1,8 @@
 """Global search for one player's best reply on its own box.
 
-Up to three own entries: a grid over the whole box, then the best cell refined. More: several starts spread over the
-box, each climbed. Both end where the payoff is highest, kinks included, and report how finely they looked.
+One own entry: a grid over the whole box, denser towards both bounds and the present action, then the most promising
+peaks refined. Two or three: a grid, then climbs from its best points. More: several starts spread over the box, each
+climbed. Both end where the payoff is highest, kinks included, and report how finely they looked.
 """
 
 import functools
@@ -25,6 +26,7 @@ from eqsolve.starts import starts_in
 
 GRID_ENTRIES = 3  # grids beyond three dimensions are too coarse to be worth their points
 ELLIPSOID_ENTRIES = 8
+SCALES = 24  # halvings of the box's width at which points are added near bounds and the present action
 
 
 class Search(eqx.Module):
@@ -34,6 +36,7 @@ class Search(eqx.Module):
 
     - `points`: grid points per entry for players with one, two and three entries (default 257, 33, 13).
     - `starts`: starting points for players with more entries (default 16).
+    - `peaks`: how many peaks of the grid are refined for players with one entry (default 4).
     - `box`: action name -> `(lower, upper)`, the part of an infinite action set to search; bounds that are finite need
       no entry. Searching is confined to the intersection with the bounds.
     - `ascent`: the local method.
@@ -46,14 +49,19 @@ class Search(eqx.Module):
 
     points: tuple[int, int, int] = eqx.field(static=True, default=(257, 33, 13))
     starts: int = eqx.field(static=True, default=16)
+    peaks: int = eqx.field(static=True, default=4)
     box: Mapping[str, Any] | None = None
     ascent: Ascent = Ascent()
 
     def __check_init__(self) -> None:
         if len(self.points) != GRID_ENTRIES or min(self.points) < 2:
             raise ValueError(f"Search.points is {self.points}; give three numbers of at least 2.")
-        if self.starts < 1:
-            raise ValueError(f"Search.starts is {self.starts}; give at least 1.")
+        for name in ("starts", "peaks"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"Search.{name} is {getattr(self, name)}; give at least 1.")
+        for action, pair in (self.box or {}).items():
+            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+                raise ValueError(f"Search.box[{action!r}] is {pair!r}; give a pair (low, high).")
 
     def limits(self, problem: Problem) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
         """The box searched: the bounds, cut to the declared box. Infinite where neither limits an action."""
@@ -76,9 +84,16 @@ class Search(eqx.Module):
         limits = [concrete(limit) for limit in self.limits(problem)]
         if limits[0] is None or limits[1] is None:
             return
+        names = [action.name for action in problem.game.actions for _ in range(action.size)]
+        empty = np.flatnonzero(~(limits[0] <= limits[1]))
+        if empty.size:
+            name, pair = names[empty[0]], (self.box or {}).get(names[empty[0]])
+            raise ValueError(
+                f"Search.box[{name!r}] is {pair!r}, which leaves nothing of the action's bounds to search; give"
+                " (low, high) with low <= high that overlaps them."
+            )
         open_entries = np.flatnonzero(~np.isfinite(limits[0]) | ~np.isfinite(limits[1]))
         if open_entries.size:
-            names = [action.name for action in problem.game.actions for _ in range(action.size)]
             name = names[open_entries[0]]
             raise ValueError(
                 f"The bounds of action {name!r} are infinite, so its whole set cannot be searched; declare the part to"
@@ -121,26 +136,24 @@ def best_reply(
         return problem.marginal(x.at[entries].set(own))[entries]
 
     count = entries.shape[0]
-    tried = _candidates(search, count, lower, upper)
+    present = x[entries]
+    tried = _candidates(search, count, lower, upper, present)
     values = jax.vmap(payoff)(tried)
-    order = jnp.where(jnp.isfinite(values), values, -jnp.inf)
     spacing = (
         (upper - lower) / (search.points[count - 1] - 1) if count <= GRID_ENTRIES else jnp.full_like(lower, jnp.nan)
     )
-    present = x[entries]
-    distance = jnp.sum(((tried - present) / jnp.where(upper > lower, upper - lower, 1.0)) ** 2, axis=1)
-    coarse = tried[jnp.argmin(jnp.where(near_best(values), distance, jnp.inf))]
     if count == 1:
-        refined = _refine_one(slope, coarse, present, spacing, lower, upper)
+        refined, coarse = _refine_one(search, slope, tried[:, 0], values, present[0])
     else:
-        refined = _refine(payoff, search, tried, order, present, spacing, lower, upper)
+        refined = _refine(payoff, search, tried, values, present, spacing, lower, upper)
+        coarse = tried[jnp.argmax(near_best(values))]
     finalists = jnp.concatenate([refined, coarse[None], present[None]])
     results = jax.vmap(payoff)(finalists)
     best = jnp.argmax(near_best(results))  # the first of the best: refined points come before the others
     nonfinite = jnp.sum(~jnp.isfinite(values)) + jnp.sum(~jnp.isfinite(results))
-    infinite_box = ~jnp.all(jnp.isfinite(lower) & jnp.isfinite(upper))
-    own = jnp.where(infinite_box, jnp.nan, finalists[best])
-    return Reply(own, jnp.where(infinite_box, jnp.nan, results[best]), spacing, nonfinite)
+    searchable = jnp.all(jnp.isfinite(lower) & jnp.isfinite(upper) & (lower <= upper))
+    own = jnp.where(searchable, finalists[best], jnp.nan)
+    return Reply(own, jnp.where(searchable, results[best], jnp.nan), spacing, nonfinite)
 
 
 @functools.lru_cache
@@ -148,32 +161,65 @@ def _unit_grid(points: int, count: int) -> np.ndarray:
     return np.array(list(itertools.product(np.linspace(0.0, 1.0, points), repeat=count)))
 
 
-def _candidates(search: Search, count: int, lower: Array, upper: Array) -> Float[Array, "points k"]:
+def _candidates(search: Search, count: int, lower: Array, upper: Array, present: Array) -> Float[Array, "points k"]:
     if count > GRID_ENTRIES:
         return starts_in(lower, upper, search.starts)
-    return lower + jnp.asarray(_unit_grid(search.points[count - 1], count), lower.dtype) * (upper - lower)
+    grid = lower + jnp.asarray(_unit_grid(search.points[count - 1], count), lower.dtype) * (upper - lower)
+    if count > 1:
+        return grid
+    # what matters may happen close to a bound of a very wide box, or close to the present action
+    width = (upper - lower) * 0.5 ** jnp.arange(2, SCALES + 2, dtype=lower.dtype)[:, None]
+    near = [lower + width, upper - width, present + width, present - width]
+    return jnp.sort(jnp.clip(jnp.concatenate([grid, *near]), lower, upper), axis=0)
 
 
 def _refine_one(
-    slope: Any, coarse: Array, present: Array, spacing: Array, lower: Array, upper: Array
-) -> Float[Array, "finalists k"]:
-    """Zeros of the marginal payoff in the cells around the best grid point: a kink or a smooth maximum, to rounding."""
-    low, high = jnp.maximum(coarse - spacing, lower)[0], jnp.minimum(coarse + spacing, upper)[0]
-    return reply_candidates(lambda value: slope(value[None])[0], present[0], low, high)[:, None]
+    search: Search, slope: Any, tried: Array, values: Array, present: Array
+) -> tuple[Float[Array, "finalists one"], Float[Array, " one"]]:
+    """Zeros of the marginal payoff around the most promising grid points, and the best grid point.
+
+    A grid point that is no lower than its neighbours is a peak; peaks are ranked by the top of the parabola through
+    the three, as the points of a coarse grid may all miss a high, narrow peak's top.
+    """
+    finite = jnp.where(jnp.isfinite(values), values, -jnp.inf)
+    below = jnp.concatenate([finite[:1], finite[:-1]])
+    above = jnp.concatenate([finite[1:], finite[-1:]])
+    left = jnp.concatenate([tried[:1], tried[:-1]])
+    right = jnp.concatenate([tried[1:], tried[-1:]])
+    top = finite + _parabola_gain(tried - left, right - tried, finite - below, above - finite)
+    top = jnp.where((finite >= below) & (finite >= above), top, -jnp.inf)
+    # among equally good points the one nearest to the present action, so that nobody moves without a reason
+    tied = near_best(values)
+    coarse = jnp.argmin(jnp.where(tied, jnp.abs(tried - present), jnp.inf))
+    _, ranked = jax.lax.top_k(top, min(search.peaks, tried.shape[0]))
+    chosen = jnp.concatenate([coarse[None], ranked])
+    candidates = jax.vmap(lambda i: reply_candidates(lambda y: slope(y[None])[0], present, left[i], right[i]))(chosen)
+    return candidates.reshape(-1, 1), tried[coarse][None]
+
+
+def _parabola_gain(before: Array, after: Array, rise: Array, fall: Array) -> Array:
+    """How far the top of the parabola through a point and its neighbours lies above it; zero where there is none."""
+    usable = (before > 0) & (after > 0) & jnp.isfinite(rise) & jnp.isfinite(fall)
+    before, after = jnp.where(usable, before, 1.0), jnp.where(usable, after, 1.0)
+    up, down = jnp.where(usable, rise, 0.0) / before, jnp.where(usable, fall, 0.0) / after
+    bend = (down - up) / (before + after)
+    tilt = (up * after + down * before) / (before + after)
+    return jnp.where(usable & (bend < 0), tilt**2 / (-4 * jnp.where(bend < 0, bend, -1.0)), 0.0)
 
 
 def _refine(
-    payoff: Any, search: Search, tried: Array, order: Array, present: Array, spacing: Array, lower: Array, upper: Array
+    payoff: Any, search: Search, tried: Array, values: Array, present: Array, spacing: Array, lower: Array, upper: Array
 ) -> Float[Array, "finalists k"]:
     """Ascents from the best candidates and from the present point; then the ellipsoid method for kinks."""
     count = lower.shape[0]
+    order = jnp.where(jnp.isfinite(values), values, -jnp.inf)
     keep = min(4 if count <= GRID_ENTRIES else search.starts, tried.shape[0])
     _, top = jax.lax.top_k(order, keep)
     starts = jnp.concatenate([present[None], tried[top]])
-    climbed, values = jax.vmap(lambda start: search.ascent.climb(payoff, start, lower, upper))(starts)
+    climbed, reached = jax.vmap(lambda start: search.ascent.climb(payoff, start, lower, upper))(starts)
     if count > ELLIPSOID_ENTRIES:
         return climbed
-    best = climbed[jnp.argmax(jnp.where(jnp.isfinite(values), values, -jnp.inf))]
+    best = climbed[jnp.argmax(near_best(reached))]
     near = jnp.where(jnp.isfinite(spacing), 2 * spacing, 0.1 * (upper - lower))
     radii = jnp.stack([upper - lower, near])
     polished, _ = jax.vmap(lambda radius: ellipsoid_climb(payoff, best, radius, lower, upper))(radii)

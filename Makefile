@@ -9,6 +9,7 @@ PYTHON := $(shell for python in python3.11 python3 python3.12 python3.13; do \
 # `make quick VENV=.venv-other` tests another environment: see .ci/run
 EXTRA := dev
 CONSTRAINTS :=
+QUICK_OPTIONS :=
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 # these programs would otherwise write to the home folder
 HERE := $(CURDIR)/$(VENV)/cache
@@ -20,9 +21,10 @@ export JUPYTER_RUNTIME_DIR := $(HERE)/jupyter
 export PYRIGHT_PYTHON_CACHE_DIR := $(HERE)/pyright
 
 # a wide sample that compiles little, for other versions of Python and of the dependencies
-QUICK := tests/test_game.py tests/test_payoffs.py tests/test_errata.py tests/datasets tests/mechanisms/test_newsvendor_exact.py
+QUICK := tests/test_game.py tests/test_payoffs.py tests/test_errata.py tests/datasets tests/mechanisms/classic \
+	tests/mechanisms/test_newsvendor_exact.py tests/plots tests/study/test_figure.py tests/study/test_output.py
 
-.PHONY: help study test test-all quick check lint types docs wheel clean
+.PHONY: help study test test-all slow quick check lint types docs wheel clean
 
 help:
 	@echo "make study     run the restaurant study; results and figure in results/restaurant"
@@ -34,29 +36,32 @@ help:
 study: $(VENV)/.study
 	$(BIN)/eqsolve run restaurant --overwrite
 
-test: $(VENV)/.dev
+test: $(VENV)/.$(EXTRA)
 	$(PYTEST) -m "not slow and not docs"
 
-test-all: $(VENV)/.dev
+test-all: $(VENV)/.$(EXTRA)
 	$(PYTEST)
 
-quick: $(VENV)/.dev
-	$(PYTEST) -m "not slow" $(QUICK)
+slow: $(VENV)/.$(EXTRA)
+	$(PYTEST) -m slow
+
+quick: $(VENV)/.$(EXTRA)
+	$(PYTEST) -m "not slow" $(QUICK_OPTIONS) $(QUICK)
 
 check: lint types docs wheel
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.$(EXTRA)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.dev
+types: $(VENV)/.$(EXTRA)
 	$(BIN)/pyright
 
-docs: $(VENV)/.dev
+docs: $(VENV)/.$(EXTRA)
 	$(PYTEST) --doctest-modules eqsolve
 	$(PYTEST) -m docs
 
-wheel: $(VENV)/.dev
+wheel: $(VENV)/.$(EXTRA)
 	rm -rf build/wheel
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir build/wheel .
 	$(BIN)/python .ci/wheel_contents.py build/wheel/*.whl
@@ -74,6 +79,6 @@ $(VENV)/.study: pyproject.toml | $(VENV)/.made
 	$(BIN)/pip install --quiet --editable ".[study,plots]"
 	touch $@
 
-$(VENV)/.dev: pyproject.toml $(CONSTRAINTS) | $(VENV)/.made
+$(VENV)/.$(EXTRA): pyproject.toml $(CONSTRAINTS) | $(VENV)/.made
 	$(BIN)/pip install --quiet --editable ".[$(EXTRA)]" $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 	touch $@

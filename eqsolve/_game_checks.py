@@ -68,8 +68,10 @@ def _check_functions(game: Game) -> None:
         raise ValueError("Game needs exactly one of `outcomes` (one realisation) and `expected` (closed form of E).")
     if game.expected is not None and game.rule is not None:
         raise ValueError("Game.rule is set, but `expected` already is the expectation; remove one of them.")
-    if game.rule is not None and not isinstance(game.rule, Rule):
-        raise TypeError(f"Game.rule is {game.rule!r}; give a Rule such as Scenarios(nodes) or None.")
+    if game.rule is not None:
+        if not isinstance(game.rule, Rule):
+            raise TypeError(f"Game.rule is {game.rule!r}; give a Rule such as Scenarios(nodes) or None.")
+        game.rule.check(game.params)
     for field in ("outcomes", "expected", "jacobian", "derived"):
         function = getattr(game, field)
         require_callable(function, f"Game.{field}")
@@ -124,10 +126,17 @@ def _check_outcomes(game: Game) -> None:
     try:
         primary = eqx.filter_eval_shape(game.primary, actions)
     except KeyError as error:
-        names = f"actions {[a.name for a in game.actions]}"
+        names = [a.name for a in game.actions]
         raise ValueError(
-            f"Game.{field} asks for {error}, which is neither a parameter nor one of the {names}."
+            f"Game.{field} asks for {error}, which is neither a parameter nor one of the actions {names}."
         ) from error
+    except Exception as error:
+        error.add_note(
+            f"This happened in Game.{field}, the function that you gave. JAX traces it: it takes (params, actions,"
+            " shock) (`expected` and payoffs: (params, actions)), computes with jax.numpy instead of numpy or math, and"
+            " chooses with jnp.where instead of `if`."
+        )
+        raise
     derived = eqx.filter_eval_shape(game.derive, primary)
     if clash := set(primary) & set(derived):
         raise ValueError(f"Game.derived returns {sorted(clash)}, which Game.{field} returns too; use other names.")

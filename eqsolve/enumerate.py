@@ -12,7 +12,7 @@ from eqsolve.certify.certificate import SEARCH, Certificate, certify
 from eqsolve.equilibrium import STATUS_NAMES, Equilibrium, code
 from eqsolve.game import Game
 from eqsolve.problem import problem_of
-from eqsolve.solve import require_searchable, solve_from
+from eqsolve.solve import require_game, require_searchable, solve_from
 from eqsolve.solvers.base import Solver
 from eqsolve.solvers.newton import Newton
 from eqsolve.solvers.search import Search
@@ -80,6 +80,7 @@ def enumerate_equilibria(
     >>> len(enumerate_equilibria(game, starts=16))
     5
     """
+    require_game(game, "enumerate_equilibria")
     if starts < 1:
         raise ValueError(f"enumerate_equilibria: starts is {starts}; give at least 1.")
     search = SEARCH if search is None else search

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from eqsolve._checks import as_parameters, float_dtype, require_callable, require_no_captured_arrays
+from eqsolve._checks import as_array, as_parameters, float_dtype, require_callable, require_no_captured_arrays
 from eqsolve.action import Action
 from eqsolve.bounds import Box
 from eqsolve.game import Game
@@ -24,10 +24,10 @@ class PayoffOutcomes:
 
     def __call__(self, params: PyTree, actions: Mapping[str, Array], shock: None) -> dict[str, Array]:
         """Every payoff at these actions."""
-        values = {name: jnp.asarray(function(params, actions)) for name, function in self.functions}
+        values = {name: function(params, actions) for name, function in self.functions}
         for name, value in values.items():
-            if value.shape != ():
-                raise ValueError(f"The payoff of {name!r} has shape {value.shape}; return one number.")
+            if np.shape(value) != ():
+                raise ValueError(f"The payoff of {name!r} has shape {np.shape(value)}; return one number.")
         return values
 
 
@@ -105,7 +105,7 @@ def _pair(action: str, pair: Any, dtype: Any) -> tuple[Array, Array]:
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise ValueError(f"The bounds of {action!r} are {pair!r}; give a pair (lower, upper).")
     try:
-        low, high = jnp.broadcast_arrays(*(jnp.asarray(limit, dtype) for limit in pair))
+        low, high = jnp.broadcast_arrays(*(as_array(limit, dtype, f"A bound of {action!r}") for limit in pair))
     except (TypeError, ValueError) as error:
         raise ValueError(f"The bounds of {action!r} are {pair!r}; give two numbers or arrays of one shape.") from error
     return low, high

@@ -40,6 +40,7 @@ def solve_nash(game: Game, start: Mapping[str, Any] | None = None, solver: Solve
     >>> print(solve_nash(game).actions["quantity"])
     [3. 3.]
     """
+    require_game(game, "solve_nash")
     solver = Newton() if solver is None else solver
     if not isinstance(solver, Solver):
         raise TypeError(f"solve_nash: solver is {solver!r}; give a Solver such as Newton() or BestReply().")
@@ -62,6 +63,7 @@ def solve_first_best(
     >>> float(solve_first_best(game).actions["quantity"].sum())
     4.5
     """
+    require_game(game, "solve_first_best")
     solver = GlobalAscent() if solver is None else solver
     if not isinstance(solver, GlobalAscent):
         raise TypeError(f"solve_first_best: solver is {solver!r}; give a GlobalAscent().")
@@ -88,6 +90,7 @@ def best_response(game: Game, player: str, actions: Mapping[str, Any], search: S
     >>> round(float(best_response(game, "firm 1", {"quantity": [0.0, 5.0]}).actions["quantity"][0]), 9)
     2.0
     """
+    require_game(game, "best_response")
     if player not in game.players:
         raise ValueError(unknown_name("best_response: player", player, game.players))
     search = Search() if search is None else search
@@ -140,6 +143,12 @@ def _equilibrium(game: Game, solution: Solution, verdict: Verdict) -> Equilibriu
         steps=solution.steps,
         owners=tuple((action.name, action.owners) for action in game.actions),
     )
+
+
+def require_game(game: object, where: str) -> None:
+    """Raise where something else than a game was given."""
+    if not isinstance(game, Game):
+        raise TypeError(f"{where} got {game!r}; give a Game, for instance mechanism.game().")
 
 
 def as_actions(game: Game, actions: Mapping[str, Any], what: str) -> dict[str, Array]:

@@ -15,7 +15,7 @@ from eqsolve.certify.regret import unilateral_regret
 from eqsolve.certify.second_order import own_curvatures, sampled_curvatures
 from eqsolve.game import Game
 from eqsolve.problem import Problem, problem_of
-from eqsolve.solve import as_actions, require_searchable
+from eqsolve.solve import as_actions, require_game, require_searchable
 from eqsolve.solvers.base import action_scale
 from eqsolve.solvers.search import Search
 
@@ -146,6 +146,7 @@ def certify(
     >>> bool(certify(game, {"quantity": [3.0, 3.0]}).certified), bool(certify(game, {"quantity": [2.0, 2.0]}).certified)
     (True, False)
     """
+    require_game(game, "certify")
     search = SEARCH if search is None else search
     if samples < 1:
         raise ValueError(f"certify: samples is {samples}; give at least 1.")
@@ -158,14 +159,15 @@ def certify(
 def _local_size(problem: Problem, x: Array, payoffs: Array) -> Float[Array, " players"]:
     """How much a payoff changes when an own action moves by its own size: the payoff's scale where it is near zero.
 
-    Of both directions the one with the smaller change counts: a steep penalty on one side says nothing about this point.
-    Second-order terms are added, far less weighted, because a payoff such as x y has nothing else at the origin.
+    Of both directions the one with the smaller change counts: a steep penalty on one side says nothing about this
+    point. The others' actions count through the cross derivatives: a payoff such as x y has nothing else at the origin.
     """
+    owners = jnp.asarray(problem.owners)
     scale = action_scale(problem, x, x)
-    terms = scale * (jnp.abs(problem.marginal_and_jacobian(x)[1]) @ scale)
-    second_order = jnp.zeros_like(payoffs).at[problem.owners].add(terms)
+    cross = jnp.where(owners[:, None] == owners[None, :], 0.0, problem.marginal_and_jacobian(x)[1])
+    others = jnp.zeros_like(payoffs).at[owners].add(scale * (jnp.abs(cross) @ scale))
     step = jnp.diag(scale)
-    own = jnp.asarray(problem.owners)[:, None] == jnp.arange(payoffs.shape[0])
+    own = owners[:, None] == jnp.arange(payoffs.shape[0])
 
     def change(moved: Array) -> Array:
         change = jnp.abs(jax.vmap(problem.payoffs)(jnp.clip(moved, problem.lower, problem.upper)) - payoffs)
@@ -174,7 +176,7 @@ def _local_size(problem: Problem, x: Array, payoffs: Array) -> Float[Array, " pl
 
     smaller = jnp.minimum(change(x + step), change(x - step))
     smaller = jnp.where(own & jnp.isfinite(smaller), smaller, 0.0)
-    return jnp.max(smaller, axis=0) + jnp.finfo(x.dtype).eps ** 0.5 * second_order
+    return jnp.max(smaller, axis=0) + others
 
 
 @eqx.filter_jit

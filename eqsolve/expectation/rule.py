@@ -17,3 +17,7 @@ class Rule(eqx.Module):
     @abc.abstractmethod
     def expect(self, function: Callable[[PyTree], PyTree], params: PyTree) -> PyTree:
         """E[function(shock)], leaf by leaf of what `function` returns."""
+
+    def check(self, params: PyTree) -> None:
+        """Raise where concrete parameters give nodes or weights that no distribution has; by default, never."""
+        del params

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree
 
-from eqsolve._checks import require_callable, require_no_captured_arrays
+from eqsolve._checks import concrete, require_callable, require_no_captured_arrays
 from eqsolve.expectation.rule import Rule
 
 
@@ -15,7 +16,8 @@ class Scenarios(Rule):
     """A finite set of shocks with probabilities: expectations are exact sums.
 
     **Arguments:** `nodes`: function `params -> (shocks, probabilities)`. `shocks` is an array or a pytree of arrays
-    with the scenario axis first; `probabilities` has shape `[scenarios]` and is taken as given (it should sum to one).
+    with the scenario axis first; `probabilities` has shape `[scenarios]`, is not negative and sums to one. Concrete
+    values are checked when a game is built, traced ones are taken as given.
 
     >>> import jax.numpy as jnp
     >>> coin = Scenarios(lambda params: (params, jnp.array([0.25, 0.75])))
@@ -28,6 +30,18 @@ class Scenarios(Rule):
     def __check_init__(self) -> None:
         require_callable(self.nodes, "Scenarios.nodes")
         require_no_captured_arrays(self.nodes, "Scenarios.nodes")
+
+    def check(self, params: PyTree) -> None:
+        """Raise where concrete probabilities are negative, not finite or do not sum to one."""
+        values = concrete(self.nodes(params)[1])
+        if values is None:
+            return
+        if not np.all(values >= 0):
+            index = int(np.argmin(np.where(np.isnan(values), -np.inf, values)))
+            raise ValueError(f"Scenarios: probability {index} is {values.flat[index]}; give numbers of at least 0.")
+        slack = 1e-6 + values.size * np.finfo(np.float32).eps
+        if abs(values.sum(dtype=np.float64) - 1) > slack:
+            raise ValueError(f"Scenarios: the probabilities sum to {values.sum()}; divide them by their sum.")
 
     def expect(self, function: Callable[[PyTree], PyTree], params: PyTree) -> PyTree:
         """The probability-weighted sum of `function` over the scenarios."""

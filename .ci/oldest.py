@@ -1,4 +1,4 @@
-"""Print the oldest supported version of every dependency, as pip constraints: each lower bound of pyproject.toml, pinned."""
+"""Print the oldest supported version of every dependency as pip constraints: pyproject.toml's lower bounds, pinned."""
 
 import re
 import tomllib

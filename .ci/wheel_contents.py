@@ -1,4 +1,4 @@
-"""Check a wheel: it holds what users need beside the modules, nothing from the tests, and works where it is unpacked."""
+"""Check a wheel: it holds what users need beside the modules, no tests, and works where it is unpacked."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import eqsolve
 from eqsolve.datasets import load_restaurant_demand
-from eqsolve.study import prepare, read_study
+from eqsolve.study import read_study
 
 assert Path(eqsolve.__file__).is_relative_to(Path.cwd()), eqsolve.__file__
 assert load_restaurant_demand().demand.shape == (760, 7)

@@ -95,7 +95,7 @@ def looped(method: Callable[[float, np.ndarray], tuple[np.ndarray, str]], given:
 
 
 def by_root(intercept: float, cost: np.ndarray) -> tuple[np.ndarray, str]:
-    """SciPy's Levenberg-Marquardt on the first-order conditions; its hybrid method calls most of these exact ends failures."""
+    """SciPy's Levenberg-Marquardt on the first-order conditions; the hybrid method calls most exact ends failures."""
     jacobian = -(np.ones((cost.size, cost.size)) + np.eye(cost.size))
     start = np.full(cost.size, (intercept - cost.mean()) / (cost.size + 1))
     found = root(lambda q: intercept - q.sum() - q - cost, start, jac=lambda _: jacobian, method="lm", tol=1e-10)

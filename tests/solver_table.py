@@ -31,8 +31,6 @@ UNSOLVED = {
     # best replies of fifty players settle too slowly
     ("cournot fifty firms", "BestReply"),
     ("contest of fifty", "BestReply"),
-    # a steep payoff at the lower bound hides the zero of the marginal payoff in rounding
-    ("contest, a prize worth a millionth to one", "BestReply"),
     # started on the lower of two peaks
     ("two peaks, start on the lower one", "Newton"),
 }

@@ -1,4 +1,4 @@
-"""The README's Python blocks run in order, as written, and print what the `text` block after each shows."""
+"""A document's Python blocks run in order, as written, and print what the `text` block after each shows."""
 
 import contextlib
 import io
@@ -8,23 +8,25 @@ from pathlib import Path
 import pytest
 from printed import differences
 
-README = Path(__file__).parent.parent / "README.md"
+HOME = Path(__file__).parent.parent
+README, CONTRIBUTING = HOME / "README.md", HOME / "CONTRIBUTING.md"
 BLOCK = re.compile(r"```python\n(?P<code>.*?)```\n(?:\n```text\n(?P<shown>.*?)```\n)?", re.DOTALL)
 
 
 @pytest.mark.docs
-def test_the_readme_prints_what_it_shows():
-    text = README.read_text(encoding="utf-8")
+@pytest.mark.parametrize("document", [README, CONTRIBUTING], ids=lambda path: path.name)
+def test_blocks_print_what_is_shown(document):
+    text = document.read_text(encoding="utf-8")
     blocks = list(BLOCK.finditer(text))
     assert len(blocks) == text.count("```python")
-    names = {"__name__": "readme"}
+    names = {"__name__": document.stem}
     for block in blocks:
         line = text[: block.start()].count("\n") + 2
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            exec(compile("\n" * (line - 1) + block["code"], README.name, "exec"), names)
+            exec(compile("\n" * (line - 1) + block["code"], document.name, "exec"), names)
         found = differences(block["shown"] or "", printed.getvalue())
-        assert not found, f"{README.name}, line {line}:\n" + "\n".join(found)
+        assert not found, f"{document.name}, line {line}:\n" + "\n".join(found)
 
 
 def test_the_first_block_is_short():
@@ -33,11 +35,18 @@ def test_the_first_block_is_short():
     assert sum(bool(line.strip()) for line in first["code"].splitlines()) <= 10
 
 
-def test_what_the_readme_links_to_exists():
-    text = README.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#]+)\)", text):
+@pytest.mark.parametrize("document", sorted(HOME.glob("*.md")), ids=lambda path: path.name)
+def test_what_a_document_links_to_exists(document):
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
         if not target.startswith("https://"):
-            assert (README.parent / target).exists(), target
+            assert (HOME / target).exists(), target
+
+
+def test_errata_name_their_proofs():
+    proofs = (HOME / "tests" / "test_errata.py").read_text(encoding="utf-8")
+    named = re.findall(r"`(test_\w+)`", (HOME / "ERRATA.md").read_text(encoding="utf-8"))
+    assert named
+    assert all(f"def {name}(" in proofs for name in named)
 
 
 @pytest.mark.parametrize(

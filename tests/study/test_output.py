@@ -33,7 +33,7 @@ def test_provenance_says_how_to_compute_it_again(results, duopoly, folder):
     for name in ("eqsolve version", "jax version", "precision", "device", "nash solver", "points per chunk", "seconds"):
         assert facts[name]
     assert facts["mechanism"] == "markets:Duopoly"
-    assert facts["certificate search"] == "Search(points=(401, 41, 15), starts=32)"
+    assert facts["certificate search"] == "Search(points=(401, 41, 15), starts=32, peaks=12)"
 
 
 def test_the_table_has_a_row_per_point_and_labelled_columns(results, duopoly, folder):

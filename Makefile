@@ -43,7 +43,7 @@ test-all: $(VENV)/.$(EXTRA)
 	$(PYTEST)
 
 slow: $(VENV)/.$(EXTRA)
-	$(PYTEST) -m slow
+	$(PYTEST) -m slow $(SLOW)
 
 quick: $(VENV)/.$(EXTRA)
 	$(PYTEST) -m "not slow" $(QUICK_OPTIONS) $(QUICK)

@@ -16,7 +16,7 @@ from eqsolve.solve import require_game, require_searchable, solve_from
 from eqsolve.solvers.base import Solver
 from eqsolve.solvers.newton import Newton
 from eqsolve.solvers.search import Search
-from eqsolve.starts import starts_in
+from eqsolve.starts import starts_with_corners
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +64,8 @@ def enumerate_equilibria(
 ) -> EquilibriumSet:
     """All distinct certified equilibria reached from `starts` points spread over the box.
 
-    **Arguments:** `starts`: how many starts, the middle of the box first. `solver`: `Newton()` by default. `search`:
+    **Arguments:** `starts`: how many starts: the middle of the box, both extreme corners, then points spread
+    over it. `solver`: `Newton()` by default. `search`:
     for the certificates, as in `certify`; its box also confines the starts of actions with infinite bounds.
     `distance`: solutions closer than this share of the box (of the action's size, where infinite) are one.
     **Returns:** an `EquilibriumSet`, equilibria in the order in which they were met. Finding none is evidence, not
@@ -77,8 +78,8 @@ def enumerate_equilibria(
     >>> def follow(params, actions):
     ...     return -((actions["b"] - actions["a"]) ** 2)
     >>> game = game_from_payoffs({"a": meet, "b": follow}, {"a": (-2, 2), "b": (-2, 2)})
-    >>> len(enumerate_equilibria(game, starts=16)) > 2
-    True
+    >>> len(enumerate_equilibria(game, starts=16))
+    5
     """
     require_game(game, "enumerate_equilibria")
     if starts < 1:
@@ -106,7 +107,7 @@ def enumerate_equilibria(
 def _solve_all(game: Game, solver: Solver, search: Search, starts: int) -> tuple[Equilibrium, Array, Array]:
     problem = problem_of(game)
     lower, upper = search.limits(problem)
-    points = starts_in(lower, upper, starts)
+    points = starts_with_corners(lower, upper, starts)
     found = jax.vmap(lambda x: solve_from(game, problem.actions(x), solver))(points)
     return found, jax.vmap(problem.vector)(found.actions), upper - lower
 

@@ -31,6 +31,16 @@ def starts_in(lower: Float[Array, " n"], upper: Float[Array, " n"], count: int) 
     return place(jnp.asarray(points, lower.dtype), lower, upper)
 
 
+def starts_with_corners(lower: Float[Array, " n"], upper: Float[Array, " n"], count: int) -> Float[Array, "count n"]:
+    """The middle of the box, just inside its lowest and its highest corner, then points spread over it.
+
+    Equilibria often lie where everybody does as little or as much as possible, and few spread points are near there.
+    """
+    corners = place(jnp.asarray([[1e-3], [1 - 1e-3]], lower.dtype), lower, upper)
+    inner = starts_in(lower, upper, max(count - 2, 1))
+    return jnp.concatenate([inner[:1], corners, inner[1:]])[:count]
+
+
 def place(unit: Array, lower: Array, upper: Array) -> Array:
     """Points of the unit cube mapped into the box; infinite sides are stretched, half of the points within one unit."""
     low_finite, high_finite = jnp.isfinite(lower), jnp.isfinite(upper)

@@ -64,7 +64,7 @@ class Equilibrium(eqx.Module):
     - `multipliers`: by action, the owner's marginal payoff where a bound is active (positive at an upper, negative at a
       lower bound), zero elsewhere: what one more unit of room would earn.
     - `active`: by action, -1 at the lower bound, 1 at the upper bound, 0 between.
-    - `status`: a `Status`; `steps`: solver steps taken.
+    - `status`: a `Status`; `steps`: solver steps taken (of the longest climb, for a first best).
 
     `str()` prints a table; `to_numpy` and `to_dataset` convert. For derivatives, pass the solve to `jax.grad` or
     `jax.jvp`: actions, outcomes and objectives carry the implicit derivative in every array of the game; derivatives

@@ -44,14 +44,14 @@ class Ascent(eqx.Module):
 
     def climb(
         self, payoff: Payoff, start: Array, lower: Array, upper: Array
-    ) -> tuple[Float[Array, " k"], Float[Array, ""]]:
-        """A local maximum near `start` and its payoff, which is never below the payoff at `start`."""
+    ) -> tuple[Float[Array, " k"], Float[Array, ""], Int[Array, ""]]:
+        """A local maximum near `start`, its payoff, never below that at `start`, and the steps taken."""
         end = jax.lax.while_loop(
             lambda s: ~s.finished & (s.steps < self.max_steps) & (s.rejections < self.max_rejections),
             lambda s: _step(payoff, s, lower, upper),
             _first(payoff, start),
         )
-        return end.y, end.value
+        return end.y, end.value, end.steps
 
 
 def _derivatives(payoff: Payoff, y: Array) -> tuple[Array, Array, Array]:

@@ -50,7 +50,7 @@ class GlobalAscent(Solver):
             return problem.payoffs(x)[0]
 
         starts = jnp.concatenate([start[None], starts_in(problem.lower, problem.upper, self.starts)])
-        ends, values = jax.vmap(lambda x: self.ascent.climb(payoff, x, problem.lower, problem.upper))(starts)
+        ends, values, steps = jax.vmap(lambda x: self.ascent.climb(payoff, x, problem.lower, problem.upper))(starts)
         x = _highest(ends, values)
         if problem.size <= GRID_ENTRIES:
             # the whole box is searched like a player's best reply; replies of infinite boxes are confined around x
@@ -60,7 +60,7 @@ class GlobalAscent(Solver):
             x = _polish_kinks(problem, payoff, x)
         largest = jnp.max(jnp.abs(jax.vmap(problem.marginal)(starts)), axis=0, initial=0.0)
         largest = jnp.where(jnp.isfinite(largest), largest, 0.0)
-        return Solution(x, largest, jnp.asarray(1), jnp.asarray(False))
+        return Solution(x, largest, jnp.max(steps), jnp.asarray(False))
 
 
 def _highest(points: Array, values: Array) -> Array:

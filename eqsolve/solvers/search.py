@@ -216,7 +216,7 @@ def _refine(
     keep = min(4 if count <= GRID_ENTRIES else search.starts, tried.shape[0])
     _, top = jax.lax.top_k(order, keep)
     starts = jnp.concatenate([present[None], tried[top]])
-    climbed, reached = jax.vmap(lambda start: search.ascent.climb(payoff, start, lower, upper))(starts)
+    climbed, reached, _ = jax.vmap(lambda start: search.ascent.climb(payoff, start, lower, upper))(starts)
     if count > ELLIPSOID_ENTRIES:
         return climbed
     best = climbed[jnp.argmax(near_best(reached))]

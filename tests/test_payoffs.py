@@ -69,3 +69,24 @@ def test_the_short_way_names_what_is_wrong(match, arguments):
     *given, extra = arguments if len(arguments) == 4 else (*arguments, None)
     with pytest.raises((ValueError, TypeError), match=match):
         eqs.game_from_payoffs(*given, extra=extra)
+
+
+def branching(params, actions):
+    return actions["x"] if actions["x"] > 0 else 0.0
+
+
+def nothing(params, actions):
+    return None
+
+
+def turning(params, actions):
+    return 1j * actions["x"]
+
+
+@pytest.mark.parametrize("payoff", [branching, nothing, turning])
+def test_payoffs_that_cannot_be_computed_say_where(payoff):
+    with pytest.raises(Exception, match=r".") as caught:
+        eqs.game_from_payoffs({"x": payoff}, {"x": (0.0, 1.0)})
+    notes = " ".join(getattr(caught.value, "__notes__", []))
+    assert "Game.outcomes, the function that you gave" in notes
+    assert payoff is branching or "Outcome 'x'" in str(caught.value)

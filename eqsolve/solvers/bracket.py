@@ -21,8 +21,8 @@ def flat_interval(
 
     Where it jumps over zero both ends are the place of the jump; where it is positive (negative) throughout, both are
     the upper (lower) end. NaN counts as not positive. Both ends are halved at once, down to neighbouring numbers.
-    Returns both ends, then the number just below the first and the one just above the second: a payoff that jumps down
-    is highest there.
+    Returns both ends, then the numbers just outside of where the payoff stops rising and starts falling: beside a jump
+    of the payoff, at which ties may be split, one of these is best.
     """
     eps = jnp.finfo(low.dtype).eps
     outer = jnp.stack([low, high])
@@ -49,7 +49,8 @@ def flat_interval(
     left, right, _ = jax.lax.while_loop(wide, halve, start)
     never, always = ~climbs(at_outer[:1].repeat(2)), climbs(at_outer[1:].repeat(2))
     ends = jnp.where(never, low, jnp.where(always, high, 0.5 * (left + right)))
-    return jnp.stack([ends[0], ends[1], jnp.where(never, low, left)[0], jnp.where(always, high, right)[1]])
+    outside = jnp.stack([jnp.nextafter(left[0], -jnp.inf), jnp.nextafter(right[1], jnp.inf)])
+    return jnp.concatenate([ends, jnp.clip(outside, low, high)])
 
 
 def reply_candidates(

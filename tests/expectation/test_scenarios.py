@@ -47,3 +47,24 @@ def test_a_million_scenarios_are_averaged_to_rounding_in_float32():
 def test_scenarios_name_what_is_wrong(match, build):
     with pytest.raises((ValueError, TypeError), match=match):
         build().expect(lambda s: s, None)
+
+
+def toss(params, actions, shock):
+    return {"u": actions["x"] * shock["sign"]}
+
+
+@pytest.mark.parametrize(
+    ("odds", "match"),
+    [([-0.5, 1.5], "probability 0 is -0.5"), ([0.5, 0.9], "sum to 1.4"), ([0.5, np.nan], "probability 1 is nan|nan")],
+)
+def test_a_game_refuses_odds_that_are_none(odds, match):
+    with pytest.raises(ValueError, match=match):
+        eqs.Game(
+            {"sides": np.zeros((2, 2)), "odds": np.array(odds)},
+            actions=[eqs.Action("x", (), "a")],
+            bounds=eqs.Box({"x": 0.0}, {"x": 1.0}),
+            outcomes=toss,
+            rule=eqs.Scenarios(coins),
+            pay={"a": {"u": 1.0}},
+            total={"u": 1.0},
+        )

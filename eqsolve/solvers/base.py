@@ -1,8 +1,10 @@
 """What every solver offers, and the measures of size that they share."""
 
 import abc
+from collections.abc import Callable
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
@@ -10,13 +12,9 @@ from eqsolve.problem import Problem
 
 
 class Solution(eqx.Module):
-    """Where a solver stopped: the point, the largest marginal payoffs met on the way, and how many steps it took.
-
-    `unsettled`: it was still moving when its steps ran out.
-    """
+    """Where a solver stopped, how many steps it took, and whether it was still moving when its steps ran out."""
 
     x: Float[Array, " n"]
-    largest_marginal: Float[Array, " n"]
     steps: Int[Array, ""]
     unsettled: Bool[Array, ""]
 
@@ -42,6 +40,23 @@ def default_tolerance(dtype: jnp.dtype) -> float:
     return float(jnp.finfo(dtype).eps) ** 0.65
 
 
+def marginal_size(
+    marginal: Callable[[Array], Array],
+    y: Float[Array, ""],
+    low: Float[Array, ""],
+    high: Float[Array, ""],
+    scale: Float[Array, ""],
+) -> Float[Array, ""]:
+    """How large the terms are that cancel in an entry's marginal payoff near `y`; its rounding errors grow with them.
+
+    It is the larger |marginal| after own moves by `scale` to either side, at most half of the way to a bound: payoffs
+    may be arbitrarily steep at a bound, which says nothing about rounding errors at `y`.
+    """
+    moves = jnp.stack([jnp.minimum(scale, 0.5 * (high - y)), -jnp.minimum(scale, 0.5 * (y - low))])
+    sizes = jnp.abs(jax.vmap(marginal)(y + moves))
+    return jnp.max(jnp.where(jnp.isfinite(sizes), sizes, 0.0))
+
+
 def near_best(payoffs: Float[Array, " points"]) -> Bool[Array, " points"]:
     """Which payoffs equal the highest one to rounding.
 
@@ -49,7 +64,12 @@ def near_best(payoffs: Float[Array, " points"]) -> Bool[Array, " points"]:
     """
     finite = jnp.where(jnp.isfinite(payoffs), payoffs, -jnp.inf)
     highest = jnp.max(finite)
-    return finite >= highest - 16 * jnp.finfo(payoffs.dtype).eps * jnp.abs(highest)
+    return finite >= highest - rounding(highest)
+
+
+def rounding(payoff: Float[Array, "*any"]) -> Float[Array, "*any"]:
+    """The difference between payoffs of this size that is left to rounding."""
+    return 16 * jnp.finfo(payoff.dtype).eps * jnp.abs(payoff)
 
 
 class Stationarity(eqx.Module):
@@ -80,17 +100,17 @@ def own_curvature(problem: Problem, marginal: Array, jacobian: Array, scale: Arr
 
 
 def stationarity(
-    problem: Problem, x: Array, marginal: Array, jacobian: Array, scale: Array, largest: Array
+    problem: Problem, x: Array, marginal: Array, jacobian: Array, scale: Array, size: Array
 ) -> Stationarity:
     """The natural residual of the box complementarity system, in units of the marginal payoff.
 
     An interior entry violates stationarity by its marginal payoff; an entry near a bound that its marginal payoff
-    pushes towards, by no more than what the remaining distance can earn. `largest`, the largest marginal payoffs met
-    so far, tells how large rounding errors are.
+    pushes towards, by no more than what the remaining distance can earn. `size`, that of the marginal payoffs that
+    matter, tells how large rounding errors are.
     """
     curvature = own_curvature(problem, marginal, jacobian, scale)
     room = jnp.where(marginal > 0, problem.upper - x, x - problem.lower)
     violation = jnp.minimum(jnp.abs(marginal), room * curvature)
     violation = jnp.where(room <= 0, jnp.where(jnp.isnan(marginal), jnp.nan, 0.0), violation)
-    rounding = 64 * jnp.finfo(x.dtype).eps * largest / default_tolerance(x.dtype)
+    rounding = 64 * jnp.finfo(x.dtype).eps * size / default_tolerance(x.dtype)
     return Stationarity(violation, jnp.abs(jacobian) @ scale + rounding)

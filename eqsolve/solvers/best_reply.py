@@ -17,7 +17,6 @@ from eqsolve.solvers.search import Search, best_reply
 
 class _State(eqx.Module):
     x: Float[Array, " n"]
-    largest: Float[Array, " n"]
     moved: Bool[Array, ""]
     failed: Bool[Array, ""]
     steps: Int[Array, ""]
@@ -62,13 +61,12 @@ class BestReply(Solver):
 
         def sweep(state: _State) -> _State:
             x = self._sweep(problem, limits, state.x)
-            largest = jnp.maximum(state.largest, jnp.abs(problem.marginal(x)))
             moved = jnp.any(jnp.abs(x - state.x) > tolerance * action_scale(problem, x, start))
-            return _State(x, largest, moved, ~jnp.all(jnp.isfinite(x)), state.steps + 1)
+            return _State(x, moved, ~jnp.all(jnp.isfinite(x)), state.steps + 1)
 
-        first = _State(start, jnp.abs(problem.marginal(start)), jnp.asarray(True), jnp.asarray(False), jnp.asarray(0))
+        first = _State(start, jnp.asarray(True), jnp.asarray(False), jnp.asarray(0))
         end = jax.lax.while_loop(lambda s: s.moved & ~s.failed & (s.steps < self.max_sweeps), sweep, first)
-        return Solution(end.x, end.largest, end.steps, end.moved)
+        return Solution(end.x, end.steps, end.moved)
 
     def _sweep(self, problem: Problem, limits: tuple[Array, Array], x: Array) -> Array:
         if self.simultaneous:

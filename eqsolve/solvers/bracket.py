@@ -11,57 +11,76 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from eqsolve.problem import Problem
-from eqsolve.solvers.base import near_best
+from eqsolve.solvers.base import marginal_size, near_best
 
-
-def flat_interval(
-    marginal: Callable[[Array], Array], low: Float[Array, ""], high: Float[Array, ""]
-) -> Float[Array, " four"]:
-    """Ends of the interval of [low, high] on which a decreasing `marginal` is zero (to rounding).
-
-    Where it jumps over zero both ends are the place of the jump; where it is positive (negative) throughout, both are
-    the upper (lower) end. NaN counts as not positive. Both ends are halved at once, down to neighbouring numbers.
-    Returns both ends, then the numbers just outside of where the payoff stops rising and starts falling: beside a jump
-    of the payoff, at which ties may be split, one of these is best.
-    """
-    eps = jnp.finfo(low.dtype).eps
-    outer = jnp.stack([low, high])
-    at_outer = jax.vmap(marginal)(outer)
-    zero = 64 * eps * jnp.max(jnp.where(jnp.isfinite(at_outer), jnp.abs(at_outer), 0.0))
-    threshold = jnp.stack([zero, -zero])
-
-    def climbs(values: Array) -> Bool[Array, " two"]:
-        # the first end is where the marginal stops being positive, the second where it starts being negative
-        return jnp.stack([values[0] > threshold[0], values[1] >= threshold[1]])
-
-    def halve(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        left, right, count = state
-        middle = left + 0.5 * (right - left)
-        onward = climbs(jax.vmap(marginal)(middle))
-        return jnp.where(onward, middle, left), jnp.where(onward, right, middle), count + 1
-
-    def wide(state: tuple[Array, Array, Array]) -> Bool[Array, ""]:
-        left, right, count = state
-        resolved = right - left <= eps * jnp.maximum(jnp.abs(left), jnp.abs(right))
-        return ~jnp.all(resolved) & (count < 2 * jnp.finfo(low.dtype).nmant)
-
-    start = (jnp.stack([low, low]), jnp.stack([high, high]), jnp.asarray(0))
-    left, right, _ = jax.lax.while_loop(wide, halve, start)
-    never, always = ~climbs(at_outer[:1].repeat(2)), climbs(at_outer[1:].repeat(2))
-    ends = jnp.where(never, low, jnp.where(always, high, 0.5 * (left + right)))
-    outside = jnp.stack([jnp.nextafter(left[0], -jnp.inf), jnp.nextafter(right[1], jnp.inf)])
-    return jnp.concatenate([ends, jnp.clip(outside, low, high)])
+Marginal = Callable[[Float[Array, ""]], Float[Array, ""]]
 
 
 def reply_candidates(
-    marginal: Callable[[Array], Array], present: Float[Array, ""], low: Float[Array, ""], high: Float[Array, ""]
-) -> Float[Array, " five"]:
-    """The point of the zero interval nearest to `present`, then its two ends and their neighbours outside.
+    marginal: Marginal,
+    present: Float[Array, ""],
+    between: tuple[Array, Array],
+    limits: tuple[Array, Array],
+) -> Float[Array, " seven"]:
+    """Replies of one entry whose `marginal` payoff falls through zero between two numbers.
 
-    All are equally good replies if the payoff is concave on [low, high]; if it is not, or jumps, their payoffs tell.
+    First the point nearest to `present` of the interval in which the marginal payoff is zero to rounding, then the
+    ends of that interval, then the numbers around the change of sign. All are equally good replies if the payoff is
+    concave; if it is not, or jumps, their payoffs tell. `limits` bound the entry.
     """
-    ends = flat_interval(marginal, low, high)
-    return jnp.concatenate([jnp.clip(present, ends[0], ends[1])[None], ends])
+    low, high = between
+    around = sign_change(marginal, low, high)
+    before, after = around[1], around[2]
+    width = limits[1] - limits[0]
+    scale = jnp.maximum(jnp.abs(before), jnp.where(jnp.isfinite(width), 0.01 * width, 0.0))
+    zero = 64 * jnp.finfo(low.dtype).eps * marginal_size(marginal, before, *limits, scale)
+
+    def edge(sign: Array, start: Array, end: Array) -> Array:
+        return _furthest(lambda y: sign * marginal(y) >= -zero, start, end)
+
+    left, right = jax.vmap(edge)(
+        jnp.asarray([-1.0, 1.0], low.dtype), jnp.stack([before, after]), jnp.stack([low, high])
+    )
+    return jnp.concatenate([jnp.stack([jnp.clip(present, left, right), left, right]), around])
+
+
+def sign_change(marginal: Marginal, low: Array, high: Array) -> Float[Array, " four"]:
+    """The two numbers before and the two after which a falling `marginal` stops being positive, within [low, high].
+
+    NaN counts as not positive. All are near `low` (`high`) where it is positive nowhere (everywhere). The outer two are
+    for payoffs that jump where a tie is split: one of them is beside the tie.
+    """
+    before, after = _bisect(lambda y: marginal(y) > 0, low, high)
+    always, never = marginal(high) > 0, ~(marginal(low) > 0)
+    before = jnp.where(never, low, jnp.where(always, high, before))
+    after = jnp.where(never, low, jnp.where(always, high, after))
+    around = [jnp.nextafter(before, -jnp.inf), before, after, jnp.nextafter(after, jnp.inf)]
+    return jnp.clip(jnp.stack(around), low, high)
+
+
+def _furthest(holds: Callable[[Array], Array], start: Array, end: Array) -> Float[Array, ""]:
+    """The furthest number from `start` towards `end` up to which a condition holds, or `start` if it fails there."""
+    last, _ = _bisect(holds, start, end)
+    return jnp.where(holds(end), end, last)
+
+
+def _bisect(holds: Callable[[Array], Array], first: Array, second: Array) -> tuple[Array, Array]:
+    """Neighbouring numbers, the one towards `first` fulfilling a condition (or `first` itself), the other not."""
+    eps = jnp.finfo(first.dtype).eps
+
+    def halve(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        inside, outside, count = state
+        middle = inside + 0.5 * (outside - inside)
+        kept = holds(middle)
+        return jnp.where(kept, middle, inside), jnp.where(kept, outside, middle), count + 1
+
+    def apart(state: tuple[Array, Array, Array]) -> Bool[Array, ""]:
+        inside, outside, count = state
+        resolved = jnp.abs(outside - inside) <= eps * jnp.maximum(jnp.abs(inside), jnp.abs(outside))
+        return ~resolved & (count < 2 * jnp.finfo(first.dtype).nmant)
+
+    inside, outside, _ = jax.lax.while_loop(apart, halve, (first, second, jnp.asarray(0)))
+    return inside, outside
 
 
 def search_interval(problem: Problem, x: Array, scale: Array) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
@@ -72,11 +91,11 @@ def search_interval(problem: Problem, x: Array, scale: Array) -> tuple[Float[Arr
 
 
 def bracket_sweeps(
-    problem: Problem, x: Array, largest: Array, scale: Array, sweeps: int, run: Bool[Array, ""]
-) -> tuple[Float[Array, " n"], Float[Array, " n"], Bool[Array, ""]]:
+    problem: Problem, x: Array, scale: Array, sweeps: int, run: Bool[Array, ""]
+) -> tuple[Float[Array, " n"], Bool[Array, ""]]:
     """Gauss-Seidel passes over the entries until none moves, at most `sweeps`.
 
-    Returns the point, the largest marginal payoffs met and whether entries were still moving.
+    Returns the point and whether entries were still moving.
 
     An entry that already lies in its zero interval stays where it is, so a continuum of solutions does not make it
     drift. `run` false returns the point untouched.
@@ -85,24 +104,19 @@ def bracket_sweeps(
     owners = jnp.asarray(problem.owners)
     settled = 8 * jnp.finfo(x.dtype).eps * scale
 
-    def entry(j: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
-        x, largest = state
-
+    def entry(j: Array, x: Array) -> Array:
         def own(value: Array) -> Array:
             return problem.marginal(x.at[j].set(value))[j]
 
-        candidates = reply_candidates(own, x[j], low[j], high[j])
+        candidates = reply_candidates(own, x[j], (low[j], high[j]), (problem.lower[j], problem.upper[j]))
         payoffs = jax.vmap(lambda value: problem.payoffs(x.at[j].set(value)))(candidates)[:, owners[j]]
-        best = candidates[jnp.argmax(near_best(payoffs))]
-        marginals = jnp.abs(jax.vmap(own)(jnp.stack([low[j], high[j]])))
-        top = jnp.max(jnp.where(jnp.isfinite(marginals), marginals, 0.0))
-        return x.at[j].set(best), largest.at[j].max(top)
+        return x.at[j].set(candidates[jnp.argmax(near_best(payoffs))])
 
-    def sweep(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
-        x, largest, count, _ = state
-        after, largest = jax.lax.fori_loop(0, problem.size, entry, (x, largest))
-        return after, largest, count + 1, jnp.any(jnp.abs(after - x) > settled)
+    def sweep(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        x, count, _ = state
+        after = jax.lax.fori_loop(0, problem.size, entry, x)
+        return after, count + 1, jnp.any(jnp.abs(after - x) > settled)
 
-    start = (x, largest, jnp.asarray(0), run)
-    x, largest, _, moving = jax.lax.while_loop(lambda state: state[3] & (state[2] < sweeps), sweep, start)
-    return x, largest, moving
+    start = (x, jnp.asarray(0), run)
+    x, _, moving = jax.lax.while_loop(lambda state: state[2] & (state[1] < sweeps), sweep, start)
+    return x, moving

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float
 from eqsolve.equilibrium import Status
 from eqsolve.linalg import eliminate, is_positive_definite
 from eqsolve.problem import Problem
-from eqsolve.solvers.base import Solution, action_scale, default_tolerance, stationarity
+from eqsolve.solvers.base import Solution, action_scale, default_tolerance, marginal_size, stationarity
 
 
 class Verdict(eqx.Module):
@@ -39,8 +39,8 @@ def classify(problem: Problem, solution: Solution, start: Array) -> Verdict:
     x = solution.x
     scale = action_scale(problem, x, start)
     marginal, jacobian = problem.marginal_and_jacobian(x)
-    largest = jnp.maximum(solution.largest_marginal, jnp.abs(marginal))
-    relative = stationarity(problem, x, marginal, jacobian, scale, largest).relative
+    size = jnp.maximum(_marginal_sizes(problem, x, scale), jnp.abs(marginal))
+    relative = stationarity(problem, x, marginal, jacobian, scale, size).relative
     residual = jnp.max(relative)
     inside = (x > problem.lower) & (x < problem.upper)
     pushed = jnp.abs(marginal) > default_tolerance(x.dtype) * (jnp.abs(jacobian) @ scale)
@@ -48,8 +48,8 @@ def classify(problem: Problem, solution: Solution, start: Array) -> Verdict:
     feasible = jnp.all(problem.lower <= problem.upper) & jnp.all((start >= problem.lower) & (start <= problem.upper))
     finite = jnp.all(jnp.isfinite(marginal)) & jnp.all(jnp.isfinite(jacobian)) & jnp.all(jnp.isfinite(x))
     stationary = residual <= default_tolerance(x.dtype)
-    singular = _is_singular(jacobian, scale, inside | loose, largest)
-    status = jnp.where(_is_kinked(problem, x, scale, largest), Status.kinked._value, Status.stalled._value)
+    singular = _is_singular(jacobian, scale, inside | loose, size)
+    status = jnp.where(_is_kinked(problem, x, scale, size), Status.kinked._value, Status.stalled._value)
     status = jnp.where(stationary, Status.converged._value, status)
     status = jnp.where(stationary & singular, Status.degenerate._value, status)
     status = jnp.where(
@@ -65,11 +65,20 @@ def _status(value: Array) -> Status:
     return eqx.tree_at(lambda s: s._value, Status.converged, value)
 
 
-def _is_singular(jacobian: Array, scale: Array, free: Array, largest: Array) -> Bool[Array, ""]:
-    """Whether the Jacobian on the free entries is numerically singular, or vanishes beside the marginals met."""
+def _marginal_sizes(problem: Problem, x: Array, scale: Array) -> Float[Array, " n"]:
+    def size(j: Array) -> Array:
+        return marginal_size(
+            lambda y: problem.marginal(x.at[j].set(y))[j], x[j], problem.lower[j], problem.upper[j], scale[j]
+        )
+
+    return jax.vmap(size)(jnp.arange(problem.size))
+
+
+def _is_singular(jacobian: Array, scale: Array, free: Array, size: Array) -> Bool[Array, ""]:
+    """Whether the Jacobian on the free entries is numerically singular, or vanishes beside the marginals nearby."""
     eps = jnp.finfo(jacobian.dtype).eps
     scaled = jnp.abs(jacobian * scale)
-    flat = free & (jnp.max(scaled, axis=1) <= 3 * eps**0.5 * largest)
+    flat = free & (jnp.max(scaled, axis=1) <= 3 * eps**0.5 * size)
     both = free[:, None] & free[None, :]
     restricted = jnp.where(both, jacobian * scale, jnp.eye(free.shape[0], dtype=jacobian.dtype))
     _, smallest = eliminate(restricted, jnp.zeros((free.shape[0], 0), jacobian.dtype))
@@ -102,7 +111,7 @@ def _directions(entries: int) -> np.ndarray:
     return np.concatenate([axes, np.random.default_rng(0).choice([-1.0, 1.0], size=(4 * entries, entries))])
 
 
-def _is_kinked(problem: Problem, x: Array, scale: Array, largest: Array) -> Bool[Array, ""]:
+def _is_kinked(problem: Problem, x: Array, scale: Array, size: Array) -> Bool[Array, ""]:
     """Whether no small step pays: the derivative along each direction, taken just beyond x, is not positive."""
     step = jnp.finfo(x.dtype).eps ** 0.5 * scale
 
@@ -110,7 +119,7 @@ def _is_kinked(problem: Problem, x: Array, scale: Array, largest: Array) -> Bool
         moved = jnp.clip(x.at[own].add(direction * step[own]), problem.lower, problem.upper)
         went = moved[own] - x[own]
         slope = jnp.sum(problem.marginal(moved)[own] * went)
-        return slope <= 64 * jnp.finfo(x.dtype).eps * jnp.sum(largest[own] * jnp.abs(went))
+        return slope <= 64 * jnp.finfo(x.dtype).eps * jnp.sum(size[own] * jnp.abs(went))
 
     verdicts = [
         jax.vmap(jax.vmap(stays, (None, 0)), (0, None))(

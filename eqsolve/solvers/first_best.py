@@ -58,9 +58,7 @@ class GlobalAscent(Solver):
             x = best_reply(problem, Search(ascent=self.ascent), limits, x, jnp.asarray(0), jnp.arange(problem.size)).own
         elif problem.size <= ELLIPSOID_ENTRIES:
             x = _polish_kinks(problem, payoff, x)
-        largest = jnp.max(jnp.abs(jax.vmap(problem.marginal)(starts)), axis=0, initial=0.0)
-        largest = jnp.where(jnp.isfinite(largest), largest, 0.0)
-        return Solution(x, largest, jnp.max(steps), jnp.asarray(False))
+        return Solution(x, jnp.max(steps), jnp.asarray(False))
 
 
 def _highest(points: Array, values: Array) -> Array:

@@ -81,8 +81,8 @@ class Newton(Solver):
         finite = jnp.all(jnp.isfinite(end.marginal))
         scale = action_scale(problem, end.x, start)
         run = ~end.converged & finite
-        x, largest, unsettled = bracket_sweeps(problem, end.x, end.largest, scale, self.sweeps, run)
-        return Solution(x, largest, end.steps, unsettled)
+        x, unsettled = bracket_sweeps(problem, end.x, scale, self.sweeps, run)
+        return Solution(x, end.steps, unsettled)
 
 
 def _first(problem: Problem, start: Array, tolerance: float) -> _State:

@@ -14,13 +14,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from eqsolve._checks import concrete, unknown_name
 from eqsolve.problem import Problem
 from eqsolve.solvers.ascent import Ascent
-from eqsolve.solvers.base import near_best
-from eqsolve.solvers.bracket import reply_candidates
+from eqsolve.solvers.base import near_best, rounding
+from eqsolve.solvers.bracket import reply_candidates, sign_change
 from eqsolve.solvers.ellipsoid import ellipsoid_climb
 from eqsolve.starts import starts_in
 
@@ -143,7 +143,9 @@ def best_reply(
         (upper - lower) / (search.points[count - 1] - 1) if count <= GRID_ENTRIES else jnp.full_like(lower, jnp.nan)
     )
     if count == 1:
-        refined, coarse = _refine_one(search, slope, tried[:, 0], values, present[0])
+        refined, coarse = _refine_one(
+            search, lambda y: slope(y[None])[0], tried[:, 0], values, present[0], (lower[0], upper[0])
+        )
     else:
         refined = _refine(payoff, search, tried, values, present, spacing, lower, upper)
         coarse = tried[jnp.argmax(near_best(values))]
@@ -174,27 +176,51 @@ def _candidates(search: Search, count: int, lower: Array, upper: Array, present:
 
 
 def _refine_one(
-    search: Search, slope: Any, tried: Array, values: Array, present: Array
+    search: Search, slope: Any, tried: Array, values: Array, present: Array, limits: tuple[Array, Array]
 ) -> tuple[Float[Array, "finalists one"], Float[Array, " one"]]:
     """Zeros of the marginal payoff around the most promising grid points, and the best grid point.
+
+    Among equally good points the one nearest to the present action comes first, so that nobody moves without a reason;
+    then the peaks follow, best first.
+    """
+    finite = jnp.where(jnp.isfinite(values), values, -jnp.inf)
+    coarse = jnp.argmin(jnp.where(near_best(values), jnp.abs(tried - present), jnp.inf))
+    left, right = _bracket(tried, finite, coarse)
+    others = (tried <= left) | (tried >= right)
+    first = reply_candidates(slope, present, (left, right), limits)
+    further = jax.vmap(lambda *ends: sign_change(slope, *ends))(*_peaks(tried, finite, others, search.peaks))
+    return jnp.concatenate([first, jnp.ravel(further)])[:, None], tried[coarse][None]
+
+
+def _bracket(tried: Array, values: Array, i: Int[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """The nearest points on either side of point i whose payoff is lower by more than rounding; else the outer ones."""
+    position = jnp.arange(tried.shape[0])
+    lower = values < values[i] - rounding(values[i])
+    left = jnp.max(jnp.where(lower & (position < i), position, 0))
+    right = jnp.min(jnp.where(lower & (position > i), position, position[-1]))
+    return tried[left], tried[right]
+
+
+def _peaks(
+    tried: Array, values: Array, open_points: Bool[Array, " points"], count: int
+) -> tuple[Float[Array, " peaks"], Float[Array, " peaks"]]:
+    """Brackets of the `count` most promising peaks, none inside another's, the best first.
 
     A grid point that is no lower than its neighbours is a peak; peaks are ranked by the top of the parabola through
     the three, as the points of a coarse grid may all miss a high, narrow peak's top.
     """
-    finite = jnp.where(jnp.isfinite(values), values, -jnp.inf)
-    below = jnp.concatenate([finite[:1], finite[:-1]])
-    above = jnp.concatenate([finite[1:], finite[-1:]])
-    left = jnp.concatenate([tried[:1], tried[:-1]])
-    right = jnp.concatenate([tried[1:], tried[-1:]])
-    top = finite + _parabola_gain(tried - left, right - tried, finite - below, above - finite)
-    top = jnp.where((finite >= below) & (finite >= above), top, -jnp.inf)
-    # among equally good points the one nearest to the present action, so that nobody moves without a reason
-    tied = near_best(values)
-    coarse = jnp.argmin(jnp.where(tied, jnp.abs(tried - present), jnp.inf))
-    _, ranked = jax.lax.top_k(top, min(search.peaks, tried.shape[0]))
-    chosen = jnp.concatenate([coarse[None], ranked])
-    candidates = jax.vmap(lambda i: reply_candidates(lambda y: slope(y[None])[0], present, left[i], right[i]))(chosen)
-    return candidates.reshape(-1, 1), tried[coarse][None]
+    below = jnp.concatenate([values[:1], values[:-1]])
+    above = jnp.concatenate([values[1:], values[-1:]])
+    before = tried - jnp.concatenate([tried[:1], tried[:-1]])
+    after = jnp.concatenate([tried[1:], tried[-1:]]) - tried
+    top = values + _parabola_gain(before, after, values - below, above - values)
+    top = jnp.where((values >= below) & (values >= above), top, -jnp.inf)
+
+    def next_peak(open_points: Array, _: None) -> tuple[Array, tuple[Array, Array]]:
+        left, right = _bracket(tried, values, jnp.argmax(jnp.where(open_points, top, -jnp.inf)))
+        return open_points & ((tried <= left) | (tried >= right)), (left, right)
+
+    return jax.lax.scan(next_peak, open_points, None, length=count)[1]
 
 
 def _parabola_gain(before: Array, after: Array, rise: Array, fall: Array) -> Array:

@@ -19,6 +19,9 @@ export JUPYTER_CONFIG_DIR := $(HERE)/jupyter
 export JUPYTER_DATA_DIR := $(HERE)/jupyter
 export JUPYTER_RUNTIME_DIR := $(HERE)/jupyter
 export PYRIGHT_PYTHON_CACHE_DIR := $(HERE)/pyright
+# compiled programs, so that a second run of the tests takes a third of the time
+export JAX_COMPILATION_CACHE_DIR := $(HERE)/jax
+export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0.2
 
 # a wide sample that compiles little, for other versions of Python and of the dependencies
 QUICK := tests/test_game.py tests/test_payoffs.py tests/test_errata.py tests/datasets tests/mechanisms/classic \

@@ -311,6 +311,13 @@ def test_best_replies_end_between_the_exact_ends(margin, spill):
     assert np.all(nash.actions["stock"] <= ends.highest + slack)
 
 
+@pytest.mark.parametrize(("margin", "spill"), [(0.2, 0.05), (0.3, 0.1), (0.8, 0.15), (0.24, 0.9)])
+def test_best_replies_rest_where_profits_are_flat(margin, spill):
+    # margin times 760 is whole, so a profit is level between two demands: marginal profits there are rounding errors
+    nash = solve_nash(restaurant(margin, spill).game(), solver=BestReply(max_sweeps=200))
+    assert nash.solved
+
+
 UNEQUAL = ([0.3, 0.8], [0.9, 0.2])
 
 

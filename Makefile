@@ -25,7 +25,7 @@ export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0.2
 
 # a wide sample that compiles little, for other versions of Python and of the dependencies
 QUICK := tests/test_game.py tests/test_payoffs.py tests/test_errata.py tests/datasets tests/mechanisms/classic \
-	tests/mechanisms/test_newsvendor_exact.py tests/plots tests/study/test_figure.py tests/study/test_output.py
+	tests/mechanisms/newsvendor/test_competing_exact.py tests/plots tests/study/test_figure.py tests/study/test_output.py
 
 .PHONY: help study test test-all slow quick check lint types docs wheel clean
 

@@ -1,6 +1,7 @@
-"""Tests may import the shared modules `toys` and `problems` that lie beside this file."""
+"""Tests may import the shared modules `toys`, `problems` and `demand/families`."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+for folder in ("", "demand"):
+    sys.path.insert(0, str(Path(__file__).parent / folder))

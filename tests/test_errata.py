@@ -5,7 +5,7 @@ import pytest
 
 import eqsolve as eqs
 from eqsolve.mechanisms.newsvendor import CompetingNewsvendors
-from eqsolve.mechanisms.newsvendor_exact import equilibrium_ends, reply_interval
+from eqsolve.mechanisms.newsvendor.competing_exact import equilibrium_ends, reply_interval
 
 
 def evenly(points):

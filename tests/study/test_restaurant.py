@@ -3,7 +3,7 @@ import pytest
 
 from eqsolve.datasets import load_restaurant_demand
 from eqsolve.mechanisms.newsvendor import CompetingNewsvendors
-from eqsolve.mechanisms.newsvendor_exact import equilibrium_ends
+from eqsolve.mechanisms.newsvendor.competing_exact import equilibrium_ends
 from eqsolve.study import parse_study, prepare, read_study, run_study
 
 MARGINS, SPILLS = [0.2, 0.5, 0.8], [0.0, 0.5, 0.9]

@@ -9,9 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from eqsolve._checks import require_finite
-from eqsolve.action import Action
-from eqsolve.game import Game
-from eqsolve.mechanisms._fields import (
+from eqsolve._fields import (
     as_fields,
     per_entry,
     player_names,
@@ -20,6 +18,8 @@ from eqsolve.mechanisms._fields import (
     require_values,
     require_vector,
 )
+from eqsolve.action import Action
+from eqsolve.game import Game
 from eqsolve.mechanisms._pay import own_entry
 
 

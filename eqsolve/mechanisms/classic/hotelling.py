@@ -13,9 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from eqsolve._checks import require_finite
-from eqsolve.action import Action
-from eqsolve.game import Game
-from eqsolve.mechanisms._fields import (
+from eqsolve._fields import (
     as_fields,
     per_entry,
     player_names,
@@ -24,6 +22,8 @@ from eqsolve.mechanisms._fields import (
     require_scalar,
     require_values,
 )
+from eqsolve.action import Action
+from eqsolve.game import Game
 from eqsolve.mechanisms._pay import own_entry
 
 ROUNDING = 1e-12  # a firm that is just indifferent does not undercut

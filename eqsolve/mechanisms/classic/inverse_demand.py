@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from eqsolve._checks import require_finite
-from eqsolve.mechanisms._fields import as_fields, require_positive, require_scalar, require_values
+from eqsolve._fields import as_fields, require_positive, require_scalar, require_values
 
 SMALLEST_SALES = 1e-30  # sales relative to `scale` at the price limit; less than this is lost in 32 bit
 

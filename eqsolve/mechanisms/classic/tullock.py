@@ -15,9 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from eqsolve._checks import require_finite
-from eqsolve.action import Action
-from eqsolve.game import Game
-from eqsolve.mechanisms._fields import (
+from eqsolve._fields import (
     as_fields,
     per_entry,
     player_names,
@@ -25,6 +23,8 @@ from eqsolve.mechanisms._fields import (
     require_scalar,
     require_vector,
 )
+from eqsolve.action import Action
+from eqsolve.game import Game
 from eqsolve.mechanisms._pay import own_entry
 
 FLOOR = 1e-6  # of the smallest effort that costs a whole prize

@@ -1,7 +1,7 @@
 """Competing newsvendors: two outlets stock before demand is known, and unserved customers try the other one.
 
 Demand is a finite set of scenarios, so expectations are exact sums and expected profits are piecewise linear: an
-equilibrium is a kink or an interval of stocks, never a smooth maximum. Solve with `BestReply()`; `newsvendor_exact`
+equilibrium is a kink or an interval of stocks, never a smooth maximum. Solve with `BestReply()`; `competing_exact`
 gives the extreme equilibria without any search. Prices are given; paper 003's outlets that also choose prices are
 another mechanism.
 """
@@ -15,10 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from eqsolve._checks import require_finite
-from eqsolve.action import Action
-from eqsolve.expectation import Scenarios
-from eqsolve.game import Game
-from eqsolve.mechanisms._fields import (
+from eqsolve._fields import (
     as_fields,
     per_entry,
     player_names,
@@ -26,6 +23,9 @@ from eqsolve.mechanisms._fields import (
     require_positive,
     require_values,
 )
+from eqsolve.action import Action
+from eqsolve.expectation import Scenarios
+from eqsolve.game import Game
 from eqsolve.mechanisms._pay import own_entry
 
 

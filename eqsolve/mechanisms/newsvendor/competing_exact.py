@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from eqsolve._checks import unknown_name
-from eqsolve.mechanisms.newsvendor import CompetingNewsvendors, most_customers
+from eqsolve.mechanisms.newsvendor.competing import CompetingNewsvendors, most_customers
 
 
 class ReplyInterval(eqx.Module):

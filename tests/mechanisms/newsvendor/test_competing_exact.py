@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from eqsolve.datasets import load_restaurant_demand
-from eqsolve.mechanisms.newsvendor import CompetingNewsvendors
-from eqsolve.mechanisms.newsvendor_exact import equilibrium_ends, reply_interval
+from eqsolve.mechanisms.newsvendor.competing import CompetingNewsvendors
+from eqsolve.mechanisms.newsvendor.competing_exact import equilibrium_ends, reply_interval
 
 
 @pytest.fixture(autouse=True)

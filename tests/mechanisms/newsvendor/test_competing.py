@@ -7,8 +7,8 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
 from eqsolve.datasets import load_restaurant_demand
-from eqsolve.mechanisms.newsvendor import CompetingNewsvendors, newsvendor_jacobian, newsvendor_outcomes
-from eqsolve.mechanisms.newsvendor_exact import equilibrium_ends
+from eqsolve.mechanisms.newsvendor.competing import CompetingNewsvendors, newsvendor_jacobian, newsvendor_outcomes
+from eqsolve.mechanisms.newsvendor.competing_exact import equilibrium_ends
 from eqsolve.solve import solve_first_best, solve_nash
 from eqsolve.solvers.best_reply import BestReply
 

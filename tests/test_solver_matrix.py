@@ -12,24 +12,27 @@ from solver_table import SOLVERS, UNSOLVED, attempt
 import eqsolve as eqs
 
 
-def cases(everyday=None):
-    """Every solver with every problem; those not of an `everyday` kind, and crowds of best repliers, are slow."""
+PLAIN = ("regular", "corner")  # what every solver should solve; the kinds that set solvers apart run every day
+KINDS = {problem.kind for problem in PROBLEMS}
+
+
+def cases(everyday):
+    """Every solver with every problem; those not of a kind that is `everyday` for the solver are slow."""
     # by solver first: problems of one shape share a compiled program, and parallel test runs split the list
     for solver in SOLVERS:
         for problem in PROBLEMS:
-            crowd = "fifty" in problem.name and solver == "BestReply"
-            slow = crowd or (everyday is not None and problem.kind not in everyday)
-            yield pytest.param(problem, solver, id=f"{solver}-{problem.name}", marks=[pytest.mark.slow] if slow else [])
+            marks = [] if problem.kind in everyday[solver] else [pytest.mark.slow]
+            yield pytest.param(problem, solver, id=f"{solver}-{problem.name}", marks=marks)
 
 
-@pytest.mark.parametrize(("problem", "solver"), list(cases()))
+@pytest.mark.parametrize(("problem", "solver"), list(cases({"Newton": KINDS, "BestReply": KINDS.difference(PLAIN)})))
 def test_right_or_flagged(problem, solver):
     tried = attempt(problem, solver)
     assert tried.right or tried.flagged, f"{tried} passes for an equilibrium"
     assert tried.right == ((problem.name, solver) not in UNSOLVED), tried
 
 
-@pytest.mark.parametrize(("problem", "solver"), list(cases(everyday=("scaled", "kinked"))))
+@pytest.mark.parametrize(("problem", "solver"), list(cases(dict.fromkeys(SOLVERS, ("scaled", "kinked")))))
 def test_right_or_flagged_in_float32(problem, solver):
     with jax.enable_x64(False):
         tried = attempt(problem, solver)

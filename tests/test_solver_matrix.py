@@ -11,7 +11,6 @@ from solver_table import SOLVERS, UNSOLVED, attempt
 
 import eqsolve as eqs
 
-
 PLAIN = ("regular", "corner")  # what every solver should solve; the kinds that set solvers apart run every day
 KINDS = {problem.kind for problem in PROBLEMS}
 

@@ -30,6 +30,7 @@ def nodes(dtype: Any) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"]]:
     return jnp.asarray(score, dtype), jnp.asarray(weight, dtype)
 
 
+@jax.jit
 def coefficients(values: Float[Array, "*components nodes"]) -> Float[Array, "..."]:
     """The normalised Hermite coefficients 0, 1, ... of functions given at the nodes."""
     score, weight = nodes(values.dtype)
@@ -44,6 +45,7 @@ def coefficients(values: Float[Array, "*components nodes"]) -> Float[Array, "...
     return jax.lax.scan(following, (jnp.zeros_like(first), first), order)[1]
 
 
+@jax.jit
 def product_moments(
     coefficient: Float[Array, "terms *batch d"], correlation: Float[Array, "d d"]
 ) -> Float[Array, "*batch d d"]:

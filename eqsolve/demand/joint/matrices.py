@@ -1,13 +1,18 @@
-"""Covariance and correlation matrices: checks, factors and densities in plain XLA, so that batches call no LAPACK."""
+"""Covariance and correlation matrices: checks, factors and densities in plain XLA, so that batches call no LAPACK.
+
+The functions are compiled, because a law that is used outside `jit` would otherwise compile each of their many small
+operations by itself.
+"""
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from eqsolve._checks import concrete
-from eqsolve.linalg import _loop, inverse, is_positive_definite
+from eqsolve.linalg import _loop, is_positive_definite
 
 
 def require_covariance(matrix: Array, size: int, what: str) -> None:
@@ -26,10 +31,10 @@ def require_covariance(matrix: Array, size: int, what: str) -> None:
         raise ValueError(
             f"{what}[{i}, {j}] is {values[i, j]}, but [{j}, {i}] is {values[j, i]}; give a symmetric matrix."
         )
-    smallest = np.linalg.eigvalsh(values.astype(np.float64))[0]
-    if not bool(is_positive_definite(matrix)):
+    eigenvalues = np.linalg.eigvalsh(values.astype(np.float64))
+    if eigenvalues[0] <= size * float(jnp.finfo(matrix.dtype).eps) * eigenvalues[-1]:
         raise ValueError(
-            f"{what} has the eigenvalue {smallest:.6g}; give a positive definite matrix (a component that others"
+            f"{what} has the eigenvalue {eigenvalues[0]:.6g}; give a positive definite matrix (a component that others"
             " determine fully has no density: leave it out, or use EmpiricalPairs)."
         )
 
@@ -48,17 +53,20 @@ def require_correlation(matrix: Array, size: int, what: str) -> None:
     require_covariance(matrix, size, what)
 
 
+@jax.jit
 def is_covariance(matrix: Float[Array, "d d"]) -> Bool[Array, ""]:
     """Whether a traced matrix is symmetric and positive definite."""
     symmetric = jnp.all(jnp.abs(matrix - matrix.T) <= _slack(matrix) * jnp.max(jnp.abs(matrix)))
     return symmetric & is_positive_definite(matrix) & jnp.all(jnp.isfinite(matrix))
 
 
+@jax.jit
 def is_correlation(matrix: Float[Array, "d d"]) -> Bool[Array, ""]:
     """Whether a traced matrix is also one on its diagonal."""
     return is_covariance(matrix) & jnp.all(jnp.abs(jnp.diagonal(matrix) - 1) <= _slack(matrix))
 
 
+@jax.jit
 def cholesky(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
     """The lower factor of a symmetric positive definite matrix; finite numbers without meaning for any other."""
     size = matrix.shape[0]
@@ -74,18 +82,27 @@ def cholesky(matrix: Float[Array, "d d"]) -> Float[Array, "d d"]:
     return _loop(size, column, (matrix, jnp.zeros_like(matrix)))[1]
 
 
+@jax.jit
 def correlate(scores: Float[Array, "*batch d"], lower: Float[Array, "d d"]) -> Float[Array, "*batch d"]:
     """Scores with the covariance `lower @ lower.T` from independent ones of variance one."""
     return jnp.sum(scores[..., None, :] * lower, axis=-1)
 
 
+@jax.jit
 def decorrelate(
     scores: Float[Array, "*batch d"], lower: Float[Array, "d d"]
 ) -> tuple[Float[Array, "*batch"], Float[Array, ""]]:
     """The squared length of `lower^-1 @ scores`, and half the logarithm of the determinant of `lower @ lower.T`."""
-    independent = correlate(scores, inverse(lower))
+    size = lower.shape[0]
     diagonal = jnp.diagonal(lower)
-    return jnp.sum(independent**2, axis=-1), jnp.sum(jnp.log(jnp.where(diagonal > 0, diagonal, 1.0)))
+    safe = jnp.where(diagonal > 0, diagonal, 1.0)
+
+    def substitute(k: Any, solved: Array) -> Array:
+        entry = (scores[..., k] - jnp.sum(solved * lower[k], axis=-1)) / safe[k]
+        return jnp.where(jnp.arange(size) == k, entry[..., None], solved)
+
+    independent = _loop(size, substitute, jnp.zeros_like(scores))
+    return jnp.sum(independent**2, axis=-1), jnp.sum(jnp.log(safe))
 
 
 def _slack(matrix: Array) -> float:

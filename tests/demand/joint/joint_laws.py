@@ -7,18 +7,22 @@ import numpy as np
 
 def assert_sampled(law, count=100_000):
     """Draws and transported uniforms have the law's mean and covariance; draws come again from the same key."""
-    sample = jax.jit(lambda law, key: law.sample(key, (count,)))
-    draws = np.asarray(sample(law, jax.random.key(1)))
-    np.testing.assert_array_equal(draws, sample(law, jax.random.key(1)))
+
+    @jax.jit
+    def results(law, key, u):
+        return law.sample(key, (count,)), law.transport(u), law.mean(), law.cov(), law.correlation()
+
     uniforms = np.random.default_rng(2).random((count, law.size))
-    for points in (draws, np.asarray(jax.jit(lambda law, u: law.transport(u))(law, uniforms))):
+    draws, moved, mean, cov, correlation = results(law, jax.random.key(1), uniforms)
+    np.testing.assert_array_equal(draws, results(law, jax.random.key(1), uniforms)[0])
+    spread = np.sqrt(np.diagonal(cov))
+    for points in (np.asarray(draws), np.asarray(moved)):
         assert points.shape == (count, law.size)
-        spread = np.sqrt(np.diagonal(law.cov()))
-        np.testing.assert_allclose(points.mean(axis=0), law.mean(), atol=5 * spread.max() / np.sqrt(count))
+        np.testing.assert_allclose(points.mean(axis=0), mean, atol=5 * spread.max() / np.sqrt(count))
         gap = (points - points.mean(axis=0)) / spread
         products = gap[:, :, None] * gap[:, None, :]
         error = products.std(axis=0) / np.sqrt(count)
-        np.testing.assert_array_less(np.abs(products.mean(axis=0) - law.correlation()), 5 * error + 1e-6)
+        np.testing.assert_array_less(np.abs(products.mean(axis=0) - correlation), 5 * error + 1e-6)
 
 
 def assert_derivatives(make, theta, points, rtol=1e-6):
@@ -30,17 +34,18 @@ def assert_derivatives(make, theta, points, rtol=1e-6):
         return {"logpdf": law.logpdf(points), "transport": law.transport(levels), "cov": law.cov()}
 
     first = jax.jacfwd(results)
-    functions = jax.jit(lambda theta: (results(theta), first(theta)))
-    found = jax.jit(lambda theta: (first(theta), jax.jacfwd(first)(theta)))(theta)
-    for i in range(theta.shape[0]):
-        step = 1e-5 * np.eye(theta.shape[0])[i]
-        above, below = functions(theta + step), functions(theta - step)
-        for order in (0, 1):
-            for name, derivative in found[order].items():
-                difference = (above[order][name] - below[order][name]) / 2e-5
-                np.testing.assert_allclose(
-                    derivative[..., i], difference, rtol=rtol, atol=1e-7, err_msg=f"{name} in {i}, order {order + 1}"
-                )
+    second = jax.jacfwd(first)
+    step = 1e-5 * np.eye(theta.shape[0])
+    moved = jnp.concatenate([theta[None], theta + step, theta - step])
+    # one program for all points, run one after the other
+    orders = jax.jit(lambda thetas: jax.lax.map(lambda at: (results(at), first(at), second(at)), thetas))(moved)
+    for order in (1, 2):
+        for name, derivative in orders[order].items():
+            values = orders[order - 1][name][1:]
+            above, below = np.split(values, 2)
+            difference = np.moveaxis((above - below) / 2e-5, 0, -1)
+            message = f"{name}, order {order}"
+            np.testing.assert_allclose(derivative[0], difference, rtol=rtol, atol=1e-7, err_msg=message)
 
 
 def assert_integrates_to_one(law, low, high, count=400):

@@ -1,0 +1,101 @@
+"""Small demand laws for tests: one with an infinite tail, one with two values."""
+
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from eqsolve.demand.distribution import Continuous, Discrete, parameters
+
+
+class Exponential(Continuous):
+    """Exponential demand with a given mean."""
+
+    scale: Array
+
+    def __init__(self, scale: Any):
+        self.scale = parameters("Exponential", scale=scale)["scale"]
+
+    @property
+    def _valid(self):
+        return self.scale > 0
+
+    def _density(self, x):
+        return jnp.where(x < 0, 0.0, self._sf(x) / self.scale)
+
+    def _cdf(self, x):
+        return -jnp.expm1(-jnp.maximum(x, 0.0) / self.scale)
+
+    def _sf(self, x):
+        return jnp.exp(-jnp.maximum(x, 0.0) / self.scale)
+
+    def _ppf(self, q):
+        return -self.scale * jnp.log1p(-q)
+
+    def _loss(self, y):
+        return self.scale * self._sf(y) + jnp.maximum(-y, 0.0)
+
+    def _overstock(self, y):
+        return jnp.maximum(y, 0.0) - self.scale * self._cdf(y)
+
+    def _second_loss(self, y):
+        below = jnp.maximum(-y, 0.0)
+        return self.scale**2 * self._sf(y) + below * (below / 2 + self.scale)
+
+    def _mean(self):
+        return self.scale
+
+    def _var(self):
+        return self.scale**2
+
+    def _support(self):
+        return jnp.zeros_like(self.scale), jnp.full_like(self.scale, jnp.inf)
+
+
+class TwoPoint(Discrete):
+    """Demand `low` with a given chance, else `high`."""
+
+    low: Array
+    high: Array
+    chance: Array
+
+    def __init__(self, low: Any, high: Any, chance: Any):
+        fields = parameters("TwoPoint", low=low, high=high, chance=chance)
+        self.low, self.high, self.chance = fields["low"], fields["high"], fields["chance"]
+
+    @property
+    def _valid(self):
+        return (self.chance > 0) & (self.chance < 1) & (self.low < self.high)
+
+    def _expect(self, function):
+        return self.chance * function(self.low) + (1 - self.chance) * function(self.high)
+
+    def _density(self, x):
+        return jnp.where(x == self.low, self.chance, jnp.where(x == self.high, 1 - self.chance, 0.0))
+
+    def _cdf(self, x):
+        return jnp.where(x < self.low, 0.0, jnp.where(x < self.high, self.chance, 1.0))
+
+    def _sf(self, x):
+        return jnp.where(x < self.low, 1.0, jnp.where(x < self.high, 1 - self.chance, 0.0))
+
+    def _ppf(self, q):
+        return jnp.where(q <= self.chance, self.low, self.high)
+
+    def _loss(self, y):
+        return self._expect(lambda x: jnp.maximum(x - y, 0.0))
+
+    def _overstock(self, y):
+        return self._expect(lambda x: jnp.maximum(y - x, 0.0))
+
+    def _second_loss(self, y):
+        return self._expect(lambda x: jnp.maximum(x - y, 0.0) ** 2 / 2)
+
+    def _mean(self):
+        return self._expect(lambda x: x)
+
+    def _var(self):
+        return self._expect(lambda x: x**2) - self._mean() ** 2
+
+    def _support(self):
+        return self.low, self.high

@@ -1,5 +1,6 @@
 """Finitely many joint demands with probabilities: observed pairs, or a table written by hand."""
 
+import abc
 from typing import Any
 
 import equinox as eqx
@@ -21,12 +22,12 @@ class _Table(JointDiscrete):
         return self._points.shape[-1]
 
     @property
-    def _points(self) -> Float[Array, "n d"]:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _points(self) -> Float[Array, "n d"]: ...
 
     @property
-    def _probabilities(self) -> Float[Array, " n"]:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _probabilities(self) -> Float[Array, " n"]: ...
 
     def scenarios(self) -> tuple[Float[Array, "n d"], Float[Array, " n"]]:
         """The points `[n, d]` and their probabilities `[n]`, as `Scenarios` takes them."""

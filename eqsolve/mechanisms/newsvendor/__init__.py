@@ -1,5 +1,6 @@
 """Newsvendors: orders placed before demand is known."""
 
 from eqsolve.mechanisms.newsvendor.competing import CompetingNewsvendors
+from eqsolve.mechanisms.newsvendor.single import Newsvendor, Sensitivities
 
-__all__ = ["CompetingNewsvendors"]
+__all__ = ["CompetingNewsvendors", "Newsvendor", "Sensitivities"]

@@ -114,10 +114,14 @@ def test_several_kinks_and_jumps_in_any_order_and_outside_the_support():
 
 
 def test_single_precision():
+    def results(stock):
+        law = Bell(100.0, 20.0)
+        curvature = jax.grad(jax.grad(lambda y: expect(lambda x: jnp.minimum(x, y), law, kinks=y)))
+        return expect(lambda x: pieces(x, stock), law, kinks=stock), curvature(stock)
+
     with jax.enable_x64(False):
-        found = expect(lambda x: pieces(x, 110.0), Bell(100.0, 20.0), kinks=110.0)
+        found, curvature = jax.jit(results)(110.0)
         assert found.dtype == jnp.float32
-        curvature = jax.grad(jax.grad(lambda y: expect(lambda x: jnp.minimum(x, y), Bell(100.0, 20.0), kinks=y)))(110.0)
     np.testing.assert_allclose(found, normal_forms((110.0, 100.0, 20.0)), rtol=1e-5)
     np.testing.assert_allclose(curvature, -stats.norm.pdf(110, 100, 20), rtol=1e-4)
 

@@ -158,7 +158,7 @@ class Game(eqx.Module):
         outcomes = self.outcomes
         if self.rule is None:
             return ordered(outcomes(self.params, actions, None))
-        values = self.rule.expect(lambda shock: ordered(outcomes(self.params, actions, shock)), self.params)
+        values = self.rule.expect(lambda shock: ordered(outcomes(self.params, actions, shock)), self.params, actions)
         return OrderedDict((name, values[name]) for name in names)
 
     def derive(self, expected: Named) -> OrderedDict[str, Array]:

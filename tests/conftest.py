@@ -1,7 +1,7 @@
-"""Tests may import the shared modules `toys`, `problems` and `demand/families`."""
+"""Tests may import the shared modules `toys`, `problems`, `demand/families` and `expectation/laws`."""
 
 import sys
 from pathlib import Path
 
-for folder in ("", "demand"):
+for folder in ("", "demand", "expectation"):
     sys.path.insert(0, str(Path(__file__).parent / folder))

@@ -15,8 +15,11 @@ class Rule(eqx.Module):
     """
 
     @abc.abstractmethod
-    def expect(self, function: Callable[[PyTree], PyTree], params: PyTree) -> PyTree:
-        """E[function(shock)], leaf by leaf of what `function` returns."""
+    def expect(self, function: Callable[[PyTree], PyTree], params: PyTree, actions: PyTree = None) -> PyTree:
+        """E[function(shock)], leaf by leaf of what `function` returns.
+
+        `function` already knows the actions; a rule reads `actions` only to place its nodes, for instance at kinks.
+        """
 
     def check(self, params: PyTree) -> None:
         """Raise where concrete parameters give nodes or weights that no distribution has; by default, never."""

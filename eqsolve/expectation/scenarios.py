@@ -43,8 +43,9 @@ class Scenarios(Rule):
         if abs(values.sum(dtype=np.float64) - 1) > slack:
             raise ValueError(f"Scenarios: the probabilities sum to {values.sum()}; divide them by their sum.")
 
-    def expect(self, function: Callable[[PyTree], PyTree], params: PyTree) -> PyTree:
+    def expect(self, function: Callable[[PyTree], PyTree], params: PyTree, actions: PyTree = None) -> PyTree:
         """The probability-weighted sum of `function` over the scenarios."""
+        del actions
         shocks, probabilities = self.nodes(params)
         count = {leaf.shape[0] if leaf.ndim else None for leaf in jax.tree.leaves(shocks)}
         if probabilities.ndim != 1 or count != {probabilities.shape[0]}:

@@ -25,9 +25,9 @@ class GaussianCopula(Coupled):
     from rank correlations.
 
     `correlation()` is that of the demands, which differs from the scores' unless the marginals are normal. Off the
-    diagonal, `cov` sums 96 terms of Mehler's formula: to rounding for smooth marginals, and to about 1e-4 of the two
-    standard deviations' product where a marginal is discrete or the scores' correlation exceeds 0.95. It is NaN for a
-    marginal with infinite variance.
+    diagonal, `cov` sums 96 terms of Mehler's formula: to rounding for smooth quantiles, but where a marginal has steps
+    (is discrete) only to a few thousandths of the product of both standard deviations. It is NaN for a marginal with
+    infinite variance.
 
     **Derivatives:** `transport` and `logpdf` in all parameters, as far as the marginals have them.
 

@@ -76,7 +76,7 @@ class Gauss(LawRule):
 def _require_one_continuous(law: Distribution) -> None:
     name = type(law).__name__
     if not isinstance(law, Distribution):
-        raise TypeError(f"Gauss integrates over {name}; give a Distribution of one demand, or use MonteCarlo.")
+        raise TypeError(f"Gauss integrates over {name}; give a Distribution of one demand.")
     if law.discrete:
         raise ValueError(f"Gauss: {name} is discrete; give its values and probabilities to Scenarios, an exact sum.")
     if law.shape != ():

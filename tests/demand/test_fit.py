@@ -7,7 +7,7 @@ from scipy import stats
 
 from eqsolve.datasets import load_restaurant_demand
 from eqsolve.demand.distribution import Continuous, Discrete, parameters
-from eqsolve.demand.fit import fit, fit_best
+from eqsolve.demand.fitting import fit, fit_best
 from eqsolve.demand.uniform import Uniform
 
 

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from eqsolve.datasets import load_restaurant_demand
-from eqsolve.demand.fit import fit_copula
+from eqsolve.demand.fitting import fit_copula
 from eqsolve.demand.uniform import Uniform
 
 LAWS = [Uniform(np.float32(0.0), np.float32(1.0))] * 2

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from eqsolve.demand.fit.data import Data
-from eqsolve.demand.fit.model import Model
+from eqsolve.demand.fitting.data import Data
+from eqsolve.demand.fitting.model import Model
 from eqsolve.demand.joint.marginals import density
 from eqsolve.solvers.ascent import Ascent
 

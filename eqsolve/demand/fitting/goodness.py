@@ -9,7 +9,7 @@ import numpy as np
 from jax.scipy.special import gammaincc
 
 from eqsolve.demand.distribution import Distribution
-from eqsolve.demand.fit.data import Data
+from eqsolve.demand.fitting.data import Data
 
 EXPECTED = 5.0  # observations a cell of the chi-square test must expect
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from eqsolve._tables import number, table
 from eqsolve.demand.distribution import Distribution
-from eqsolve.demand.fit.data import Data, checked_data
-from eqsolve.demand.fit.estimate import log_likelihood, maximum_likelihood, moments
-from eqsolve.demand.fit.goodness import Goodness, goodness_of_fit
-from eqsolve.demand.fit.model import model_of
+from eqsolve.demand.fitting.data import Data, checked_data
+from eqsolve.demand.fitting.estimate import log_likelihood, maximum_likelihood, moments
+from eqsolve.demand.fitting.goodness import Goodness, goodness_of_fit
+from eqsolve.demand.fitting.model import model_of
 from eqsolve.demand.uniform import Uniform
 
 Method = Literal["mle", "moments"]

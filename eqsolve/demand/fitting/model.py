@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from eqsolve._checks import unknown_name
 from eqsolve.demand.distribution import Distribution
-from eqsolve.demand.fit.data import Data
+from eqsolve.demand.fitting.data import Data
 
 REAL, POSITIVE, SHARE = "real", "positive", "share"
 PROBE = 0.5  # in the range of locations, scales, shapes and probabilities alike

@@ -35,7 +35,7 @@ def test_exponential_losses_however_small():
     np.testing.assert_allclose(law.second_loss(1200.0), 4 * np.exp(-600.0), rtol=1e-13)
     # u - 1 + exp(-u) for u = y / 2 with mpmath
     y = np.array([2e-8, 0.2, 0.98, 1.02, 4.0])
-    expected = 2 * np.array(
+    half = np.array(
         [4.999999983333334e-17, 0.0048374180359595734, 0.10262639418441606, 0.11049557881226595, 1.1353352832366126]
     )
-    np.testing.assert_allclose(law.overstock(y), 2 * expected, rtol=1e-14)
+    np.testing.assert_allclose(law.overstock(y), 2 * half, rtol=1e-14)

@@ -1,7 +1,7 @@
 r"""Mean-CVaR: the newsvendor who also minds the average profit of bad years.
 
-Profit rises with demand up to the order (slope $p - s$) and falls beyond it (slope $-g$), so the worst share $\alpha$ of
-all cases is a lower tail $D \le a$ and an upper tail $D \ge b$ in which profit is at most the same: with $\tau$ the
+Profit rises with demand up to the order (slope $p - s$) and falls beyond it (slope $-g$), so the worst share $\alpha$
+of all cases is a lower tail $D \le a$ and an upper tail $D \ge b$ in which profit is at most the same: with $\tau$ the
 probability of the lower tail,
 
 $$a = F^{-1}(\tau), \quad b = F^{-1}(1 - \alpha + \tau), \quad (p - s + g)\, y = (p - s)\, a + g\, b .$$
@@ -26,7 +26,7 @@ Values = Float[Array, "*batch"]
 class MeanCVaR(eqx.Module):
     r"""A newsvendor who maximises $(1 - w)\, E[\pi] + w\, CVaR_\alpha[\pi]$.
 
-    $CVaR_\alpha[\pi]$ is the expected profit of the worst share $\alpha$ of all cases; at $\alpha = 1$ that is the mean.
+    $CVaR_\alpha[\pi]$ is the expected profit of the worst share $\alpha$ of all cases; at $\alpha = 1$ the mean.
 
     **Arguments** (scalars, or arrays that broadcast):
 
@@ -73,6 +73,7 @@ class MeanCVaR(eqx.Module):
             "give a price of at least the salvage value",
         )
 
+    @eqx.filter_jit
     def order(self) -> Values:
         r"""The optimal order [units].
 
@@ -106,6 +107,7 @@ class MeanCVaR(eqx.Module):
         mean, tail = self.vendor.profit(order), self.cvar(order)
         return self._checked((1 - self.weight) * mean + self.weight * tail)
 
+    @eqx.filter_jit
     def cvar(self, order: Any) -> Values:
         """The expected profit of the worst share `level` of all cases at an order [units] [money]."""
         vendor, law = self.vendor, self.vendor.demand

@@ -1,0 +1,42 @@
+"""Roots of falling functions, elementwise: bracketed first, then given the derivatives of the root."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+Values = Float[Array, "*batch"]
+Function = Callable[[Values], Values]
+
+
+def bisected(function: Function, low: Values, high: Values) -> tuple[Values, Values]:
+    """Neighbouring numbers between `low` and `high`, before and after a falling `function` stops being positive.
+
+    The interval is halved until it is as narrow as the precision of its ends allows. The ends have the shape of the
+    function's values. NaN counts as not positive. Give a function of constants (`stop_gradient`): a derivative of the
+    loop would be compiled for nothing. `polished` supplies the root's.
+    """
+
+    def halve(_: int, ends: tuple[Values, Values]) -> tuple[Values, Values]:
+        low, high = ends
+        middle = low + (high - low) / 2
+        positive = function(middle) > 0
+        return jnp.where(positive, middle, low), jnp.where(positive, high, middle)
+
+    rounds = jnp.finfo(low.dtype).nmant + 4
+    return jax.lax.fori_loop(0, rounds, halve, jax.lax.stop_gradient((low, high)))
+
+
+def polished(function: Function, root: Values) -> Values:
+    """The number `root`, with the derivatives of the root of a smooth `function`, to second order.
+
+    Two Newton steps from a constant: each doubles the number of derivatives that are right. A step is left out where
+    the function has no slope.
+    """
+    root = jax.lax.stop_gradient(root)
+    for _ in range(2):
+        value, slope = jax.jvp(function, (root,), (jnp.ones_like(root),))
+        usable = jnp.isfinite(value) & jnp.isfinite(slope) & (slope != 0)
+        root = root - jnp.where(usable, value, 0.0) / jnp.where(usable, slope, 1.0)
+    return root

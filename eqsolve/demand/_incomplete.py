@@ -15,6 +15,7 @@ integrands that decay like $e^{-u}$; the scaled densities follow C. Loader, Fast
 probabilities (2000).
 """
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -60,10 +61,10 @@ def half_line(integrand: Callable[[Values], Values], scale: Values) -> Values:
 def log_ratio_remainder(x: Values, a: Values) -> Values:
     r"""$\log(x/a) - (x - a)/a \le 0$ for positive `x` and `a`, without cancellation near $x = a$."""
     excess = (x - a) / a
-    near = jnp.abs(excess) < 0.5
+    near = jnp.abs(excess) < 0.1
     r = jnp.where(near, (x - a) / (x + a), 0.0)
     # log(x/a) = 2 artanh(r), and 2 r - excess = -r excess
-    odd = sum(r ** (2 * j) / (2 * j + 1) for j in range(16, 0, -1))
+    odd = r**2 * _polynomial(r**2, [1 / (2 * j + 3) for j in range(7)])
     return jnp.where(near, r * (2 * odd - jnp.where(near, excess, 0.0)), jnp.log(x / a) - excess)
 
 
@@ -72,12 +73,20 @@ def stirling_remainder(a: Values) -> Values:
     shift = 10
     small = a < shift
     large = jnp.where(small, a + shift, a)
-    coefficients = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
-    series = sum(c / large ** (2 * j + 1) for j, c in enumerate(coefficients))
+    coefficients = [1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156]
+    series = _polynomial(1 / large**2, coefficients) / large
     low = jnp.where(small, a, 1.0)
     rising = jnp.log(math.prod(low + j for j in range(shift)))
     descent = (low + shift - 0.5) * jnp.log(low + shift) - shift - rising - (low - 0.5) * jnp.log(low)
     return series + jnp.where(small, descent, 0.0)
+
+
+def _polynomial(x: Values, coefficients: list[float]) -> Values:
+    """Constant first, by Horner's rule."""
+    value = jnp.full_like(x, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        value = value * x + coefficient
+    return value
 
 
 def log_gamma_density(a: Values, x: Values) -> Values:
@@ -94,6 +103,8 @@ def log_beta_density(a: Values, b: Values, x: Values, rest: Values) -> Values:
     return scale + remainders + deviance
 
 
+# one program: op by op the rule takes long to start outside jit
+@functools.partial(jax.jit, static_argnums=0)
 def gamma_integrals(order: int, a: Values, x: Values) -> tuple[Values, Values]:
     """The integrals of `order` 1, 2 or 3 below and above `x` for a gamma variable of shape `a` > 0."""
     a, x = jnp.broadcast_arrays(a, x)
@@ -128,9 +139,12 @@ def _gamma_above(order: int, a: Values, x: Values) -> Values:
     return size * half_line(integrand, scale)
 
 
+# one program: op by op the rule takes long to start outside jit
+@functools.partial(jax.jit, static_argnums=0)
 def beta_integrals(order: int, a: Values, b: Values, x: Values, rest: Values) -> tuple[Values, Values]:
     """The integrals of `order` 1, 2 or 3 below and above `x` for a beta variable; `rest` = 1 - x, given apart so that
-    it is accurate where it is small."""
+    it is accurate where it is small.
+    """
     a, b, x, rest = jnp.broadcast_arrays(a, b, x, rest)
     total = a + b
     ahead = (a * rest - b * x) / total

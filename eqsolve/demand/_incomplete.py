@@ -142,8 +142,9 @@ def _gamma_above(order: int, a: Values, x: Values) -> Values:
 # one program: op by op the rule takes long to start outside jit
 @functools.partial(jax.jit, static_argnums=0)
 def beta_integrals(order: int, a: Values, b: Values, x: Values, rest: Values) -> tuple[Values, Values]:
-    """The integrals of `order` 1, 2 or 3 below and above `x` for a beta variable; `rest` = 1 - x, given apart so that
-    it is accurate where it is small.
+    """The integrals of `order` 1, 2 or 3 below and above `x` for a beta variable of shapes `a` and `b`.
+
+    `rest` is 1 - x, given apart so that it is accurate where it is small.
     """
     a, b, x, rest = jnp.broadcast_arrays(a, b, x, rest)
     total = a + b

@@ -1,4 +1,4 @@
-"""Demand that counts: Poisson, negative binomial and geometric."""
+"""Demand that counts: Poisson and negative binomial."""
 
 from collections.abc import Callable
 from typing import Any
@@ -109,7 +109,7 @@ def first_whole(holds: Callable[[Values], Values], guess: Values, stride: Values
         return low, high, jnp.clip(trial, 0.0, largest), 2 * stride
 
     start = (jnp.full_like(guess, -1.0), jnp.full_like(guess, largest), guess, jnp.broadcast_to(stride, guess.shape))
-    low, high, _, _ = jax.lax.while_loop(busy, step, start)
+    _, high, _, _ = jax.lax.while_loop(busy, step, start)
     return jnp.where(high < largest, high, jnp.inf)
 
 

@@ -17,8 +17,8 @@ _STEPS = 6
 class Gamma(Continuous):
     r"""Positive demand with density proportional to $x^{a-1} e^{-x/scale}$.
 
-    **Arguments:** `a`: the shape, 0.001 or more; demand varies by $1/\sqrt a$ of its mean. `scale`: the scale [units], > 0; the
-    mean is `a * scale`.
+    **Arguments:** `a`: the shape, 0.001 or more; the standard deviation is $1/\sqrt a$ of the mean. `scale`: the scale
+    [units], > 0; the mean is `a * scale`.
 
     **Derivatives:** all, to second order, in the argument and both parameters, except at 0, where the density of a
     shape below one is infinite.

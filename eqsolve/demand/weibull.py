@@ -82,8 +82,10 @@ class Weibull(Continuous):
         return self.scale**2 * jnp.where(left, (ahead**2 + variance) / 2 - below, above)
 
     def _sides(self, order: int, y: Values) -> tuple[Values, Values, Values, Values]:
-        """For scale one: whether `y` is below the mean, by how much, and the `order`-th integrals of the cdf from below
-        (right on that side only) and of the survival function from above (right on the other).
+        """For scale one: whether `y` is left of the mean, how far ahead the mean is, and the integrals on both sides.
+
+        These are the `order`-th integrals of the cdf from below, right on the left of the mean only, and of the
+        survival function from above, right on the other side.
         """
         z, c = jnp.broadcast_arrays(y / self.scale, self.c)
         mean = _moment(c, 1)

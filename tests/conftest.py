@@ -1,7 +1,7 @@
-"""Tests may import the shared modules `toys`, `problems`, `demand/families` and `expectation/laws`."""
+"""Tests may import the modules that they share: `toys` and `problems` here, and those of the folders below."""
 
 import sys
 from pathlib import Path
 
-for folder in ("", "demand", "expectation"):
+for folder in ("", "demand", "demand/joint", "expectation", "mechanisms/newsvendor"):
     sys.path.insert(0, str(Path(__file__).parent / folder))

@@ -3,7 +3,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from laws import Exponential, TwoPoint
+from vendor_laws import Exponential, TwoPoint
 
 from eqsolve.demand.uniform import Uniform
 from eqsolve.mechanisms.newsvendor.risk import MeanCVaR

@@ -3,7 +3,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from laws import Exponential, TwoPoint
+from vendor_laws import Exponential, TwoPoint
 from scipy import stats
 from scipy.integrate import quad
 

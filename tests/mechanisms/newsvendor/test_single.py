@@ -3,9 +3,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from vendor_laws import Exponential, TwoPoint
 from scipy import stats
 from scipy.integrate import quad
+from vendor_laws import Exponential, TwoPoint
 
 from eqsolve.certify import certify
 from eqsolve.demand.uniform import Uniform

@@ -20,6 +20,7 @@ def sixty_four_bit():
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "values", "frozen"), FAMILIES)
 def test_family(family, values, frozen):
     law = family(**values)

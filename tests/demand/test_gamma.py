@@ -27,6 +27,7 @@ def sixty_four_bit():
         yield
 
 
+@pytest.mark.slow
 def test_gamma():
     law = Gamma(4.0, 25.0)
     assert_same_as_scipy(law, stats.gamma(4.0, scale=25.0), POINTS)

@@ -76,6 +76,7 @@ def test_mixture():
     assert_slopes(law, x)
 
 
+@pytest.mark.slow
 def test_mixture_in_its_parameters():
     def make(first, second, weight):
         return mixture((Exponential(first), Exponential(second)), jnp.stack([weight, 1 - weight]))

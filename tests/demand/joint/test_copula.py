@@ -69,6 +69,7 @@ def test_density_has_mass_one():
     np.testing.assert_allclose(mass, 1.0, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_derivatives():
     def make(theta):
         laws = [Uniform(0.0, theta[0]), Uniform(theta[1], 2.0)]

@@ -48,6 +48,7 @@ def test_log_normal_covariance_and_mass():
     np.testing.assert_allclose(law.cov()[0, 1], product - law.mean()[0] * law.mean()[1], rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [MultivariateNormal, MultivariateLogNormal])
 def test_derivatives(family):
     def make(theta):

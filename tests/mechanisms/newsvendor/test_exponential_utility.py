@@ -79,6 +79,7 @@ def test_money_rescales_and_shifted_demand_shifts_the_order():
     np.testing.assert_allclose([moved, more], [order + 5, value + 5 * 6], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_derivatives_of_the_order():
     @jax.jit
     def order(theta):

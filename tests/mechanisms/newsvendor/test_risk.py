@@ -84,6 +84,7 @@ def test_closed_forms():
     np.testing.assert_allclose(MeanCVaR(short, 1.0, level).order(), expected, rtol=1e-14)
 
 
+@pytest.mark.slow
 def test_derivatives_of_order_and_value():
     at = {"price": 10.0, "cost": 4.0, "penalty": 3.0, "weight": 0.6, "level": 0.5, "scale": 8.0}
     names = list(at)

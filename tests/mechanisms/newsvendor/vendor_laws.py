@@ -1,4 +1,4 @@
-"""Small demand laws for tests: one with an infinite tail, one with two values."""
+"""Small demand laws for tests: one with an infinite tail, one with two values, one with two humps."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from eqsolve.demand.distribution import Continuous, Discrete, parameters
+from eqsolve.demand.uniform import Uniform
 
 
 class Exponential(Continuous):
@@ -99,3 +100,55 @@ class TwoPoint(Discrete):
 
     def _support(self):
         return self.low, self.high
+
+
+class TwoHumps(Continuous):
+    """Demand uniform between `low` and `low + width` with a given chance, else between `high` and `high + width`."""
+
+    first: Uniform
+    second: Uniform
+    chance: Array
+
+    def __init__(self, low: Any, high: Any, width: Any, chance: Any):
+        self.first, self.second = Uniform(low, width), Uniform(high, width)
+        self.chance = parameters("TwoHumps", chance=chance)["chance"]
+
+    @property
+    def _valid(self):
+        return (self.chance > 0) & (self.chance < 1) & (self.first.loc + self.first.scale < self.second.loc)
+
+    def _mixed(self, name, *given):
+        parts = (getattr(hump, name)(*given) for hump in (self.first, self.second))
+        return self.chance * next(parts) + (1 - self.chance) * next(parts)
+
+    def _density(self, x):
+        return self._mixed("_density", x)
+
+    def _cdf(self, x):
+        return self._mixed("_cdf", x)
+
+    def _sf(self, x):
+        return self._mixed("_sf", x)
+
+    def _ppf(self, q):
+        above = (q - self.chance) / (1 - self.chance)
+        return jnp.where(q <= self.chance, self.first._ppf(q / self.chance), self.second._ppf(above))
+
+    def _loss(self, y):
+        return self._mixed("_loss", y)
+
+    def _overstock(self, y):
+        return self._mixed("_overstock", y)
+
+    def _second_loss(self, y):
+        return self._mixed("_second_loss", y)
+
+    def _mean(self):
+        return self._mixed("_mean")
+
+    def _var(self):
+        away = self.chance * self.first._mean() ** 2 + (1 - self.chance) * self.second._mean() ** 2
+        return self._mixed("_var") + away - self._mean() ** 2
+
+    def _support(self):
+        return self.first._support()[0], self.second._support()[1]

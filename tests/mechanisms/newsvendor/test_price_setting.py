@@ -2,8 +2,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from laws import Exponential, TwoHumps, TwoPoint
 from scipy.optimize import brentq, minimize
+from vendor_laws import Exponential, TwoHumps, TwoPoint
 
 from eqsolve.demand.uniform import Uniform
 from eqsolve.mechanisms.newsvendor.price_setting import AdditivePriceSetting, MultiplicativePriceSetting

@@ -2,9 +2,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from laws import Exponential, TwoPoint
 from scipy.integrate import quad
 from scipy.optimize import brentq
+from vendor_laws import Exponential, TwoPoint
 
 from eqsolve.demand.uniform import Uniform
 from eqsolve.mechanisms.newsvendor.random_yield import RandomCapacity, RandomYield

@@ -27,6 +27,8 @@ Values = Float[Array, "*batch"]
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
 # how far into a tail the pieces of the integrals reach, from the order outwards, as a share of all decades
 DEPTHS = np.linspace(0.1, 1.0, 10) ** 2
+# and how much further than that they reach into an infinite tail, whose cdf is accurate beyond any quantile
+BEYOND = (1, 3, 7)
 
 
 class ExponentialUtility(eqx.Module):
@@ -38,9 +40,8 @@ class ExponentialUtility(eqx.Module):
     - `aversion` $r$: absolute risk aversion, >= 0 [1/money]; 0 is the risk-neutral newsvendor.
 
     Expectations are Gauss-Legendre sums of 16 nodes on pieces that end at the order, at the ends of the support and at
-    quantiles spread over the tails, to the precision's smallest tail probability. With a penalty, utility may fall
-    without limit as demand grows (lognormal demand, or exponential demand whose mean is at least $1 / (r g)$): where
-    that far tail matters, results are NaN.
+    quantiles spread over the tails, and reach far beyond. With a penalty, utility may be minus infinity (lognormal
+    demand, or exponential demand whose mean is at least $1 / (r g)$): where so far a tail matters, results are NaN.
 
     **Errors:** `TypeError` and `ValueError` that name the field, the value and the remedy; traced values out of range
     give NaN.
@@ -96,8 +97,11 @@ class ExponentialUtility(eqx.Module):
         lost = (vendor.price - vendor.salvage) * below + vendor.penalty * above
         averse = r > 0
         rate = jnp.where(averse, r, 1.0)
-        # (log(L + U)) / r, from L + U - 1 = r * lost without cancellation; both are scaled by exp(-shift)
-        burden = jnp.where(averse, (shift + jnp.log1p(jnp.expm1(-shift) + rate * lost)) / rate, lost)
+        # log(L + U) / r with L + U = 1 + r * lost, both scaled by exp(-shift)
+        scaled = shift > 0
+        small = jnp.log1p(rate * jnp.where(scaled, 0.0, lost))
+        large = shift + jnp.log(jnp.where(scaled, jnp.exp(-shift) + rate * lost, 1.0))
+        burden = jnp.where(averse, jnp.where(scaled, large, small) / rate, lost)
         return self._checked((vendor.price - vendor.cost - vendor.tax) * order - burden)
 
     def _slope(self, order: Values) -> Values:
@@ -115,16 +119,19 @@ class ExponentialUtility(eqx.Module):
         order = jnp.broadcast_to(order, jnp.broadcast_shapes(order.shape, jnp.shape(self._valid)))
         down, up = self.aversion * (vendor.price - vendor.salvage), self.aversion * vendor.penalty
         below, above = _pieces_below(law, order), _pieces_above(law, order)
-        worst = jnp.maximum(down * (order - below[-1]), 0.0)
+        shift = jax.lax.stop_gradient(
+            jnp.maximum(
+                jnp.max(down * (order - below) + jnp.log(law.cdf(below)), axis=0),
+                jnp.max(up * (above - order) + jnp.log(law.sf(above)), axis=0),
+            )
+        )
         # small exponents need no scaling, and are more accurate without
-        shift = jax.lax.stop_gradient(jnp.where(worst > 1, worst, 0.0))
-        lower = _integrals(lambda x: jnp.exp(down * (order - x) - shift) * law.cdf(x), below)
-        upper = _integrals(lambda x: jnp.exp(up * (x - order) - shift) * law.sf(x), above)
-        # the outermost piece of an infinite tail is empty but for what does not converge
-        spread = jnp.max(jnp.abs(upper), axis=0)
-        remains = jnp.abs(upper[-1]) > jnp.finfo(spread.dtype).eps ** 0.5 * spread
-        lost = (up > 0) & jnp.isinf(law.support()[1]) & remains
-        return shift, -jnp.sum(lower, axis=0), jnp.where(lost, jnp.nan, jnp.sum(upper, axis=0))
+        shift = jnp.where(shift > 1, shift, 0.0)
+        lower = _integrals(lambda x: _weighted(down * (order - x) - shift, law.cdf(x)), below)
+        upper = _integrals(lambda x: _weighted(up * (x - order) - shift, law.sf(x)), above)
+        low, high = law.support()
+        below, above = _convergent(lower, down, low), _convergent(upper, up, high)
+        return shift, -below, above
 
     @property
     def _valid(self) -> Bool[Array, "*batch"]:
@@ -132,6 +139,19 @@ class ExponentialUtility(eqx.Module):
 
     def _checked(self, value: Values) -> Values:
         return jnp.where(self._valid, value, jnp.nan)
+
+
+def _weighted(exponent: Values, probability: Values) -> Values:
+    """The exponential times a probability, zero where that is, however large the exponent."""
+    some = probability > 0
+    return jnp.where(some, jnp.exp(jnp.where(some, exponent, 0.0)) * probability, 0.0)
+
+
+def _convergent(pieces: Array, rate: Values, end: Values) -> Values:
+    """The sum of the pieces; NaN where the outermost piece of an infinite tail, weighted at a `rate`, still matters."""
+    most = jnp.max(jnp.abs(pieces), axis=0)
+    remains = (rate > 0) & jnp.isinf(end) & (jnp.abs(pieces[-1]) > jnp.finfo(most.dtype).eps ** 0.5 * most)
+    return jnp.where(remains, jnp.nan, jnp.sum(pieces, axis=0))
 
 
 def _integrals(function: Callable[[Values], Values], breaks: Values) -> Array:
@@ -143,13 +163,15 @@ def _integrals(function: Callable[[Values], Values], breaks: Values) -> Array:
 
 
 def _pieces_below(law: Distribution, order: Values) -> Array:
-    """Where the pieces below the order end: from the order down to the lowest demand, or almost."""
+    """Where the pieces below the order end: to the lowest demand, or far beyond the last quantile."""
     low, high = law.support()
     inside = jnp.minimum(order, high)
     decades = 18 * DEPTHS.reshape((-1,) + (1,) * order.ndim)
     marks = jnp.minimum(law.ppf(jax.lax.stop_gradient(law.cdf(order)) * 10.0**-decades), inside)
-    last = jnp.where(jnp.isfinite(low), jnp.minimum(low, order), marks[-1])
-    return jnp.stack([order, inside, *jax.lax.stop_gradient(marks), last])
+    marks = jax.lax.stop_gradient(marks)
+    reach = jax.lax.stop_gradient(law.ppf(0.5) - law.ppf(jnp.finfo(order.dtype).eps))
+    ends = [jnp.where(jnp.isfinite(low), jnp.minimum(low, order), marks[-1] - far * reach) for far in BEYOND]
+    return jnp.stack([order, inside, *marks, *ends])
 
 
 def _pieces_above(law: Distribution, order: Values) -> Array:
@@ -159,9 +181,7 @@ def _pieces_above(law: Distribution, order: Values) -> Array:
     eps = jnp.finfo(order.dtype).eps
     decades = -np.log10(eps) * DEPTHS.reshape((-1,) + (1,) * order.ndim)
     levels = jnp.minimum(1 - jax.lax.stop_gradient(law.sf(order)) * 10.0**-decades, 1 - eps)
-    marks = jnp.maximum(law.ppf(levels), inside)
-    marks = jax.lax.stop_gradient(marks)
-    # sf is accurate beyond the last quantile that rounding can tell from infinity
-    reach = marks[-1] - jax.lax.stop_gradient(inside)
-    ends = [jnp.where(jnp.isfinite(high), jnp.maximum(high, order), marks[-1] + far * reach) for far in (1, 3, 7)]
+    marks = jax.lax.stop_gradient(jnp.maximum(law.ppf(levels), inside))
+    reach = jax.lax.stop_gradient(law.ppf(1 - eps) - law.ppf(0.5))
+    ends = [jnp.where(jnp.isfinite(high), jnp.maximum(high, order), marks[-1] + far * reach) for far in BEYOND]
     return jnp.stack([order, inside, *marks, *ends])

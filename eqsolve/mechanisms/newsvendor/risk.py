@@ -78,28 +78,24 @@ class MeanCVaR(eqx.Module):
         r"""The optimal order [units].
 
         In the tail probability $\tau$ the objective's slope is $(1 - w)[u - (u + o) F(y)] + w[u - (u + o) \tau /
-        \alpha]$. Its root is bracketed; where $y$ jumps there, or lies beyond $\tau = 0$ or $\alpha$, the slope as a
-        function of $y$ alone makes the order a quantile.
+        \alpha]$, whose root is bracketed. With that $\tau$ the order is a quantile, which says where it lies if $y$
+        jumps at the root or the root is 0 or $\alpha$.
         """
         vendor, law = self.vendor, self.vendor.demand
-        stake = vendor._level()
         zero, full = self._ends()
-
-        fixed = jax.lax.stop_gradient(self)  # the search needs no derivatives: `polished` supplies them
+        fixed = jax.lax.stop_gradient(self)  # the search needs no derivatives
         before, after = bisected(fixed._slope, zero, full)
         none, whole = ~(fixed._slope(zero) > 0), fixed._slope(full) > 0
-        tau = jnp.where(none, zero, jnp.where(whole, full, before))
-        rest = stake - self.weight * tau / self.level
-        mean = self.weight < 1
-        level = jnp.where(mean, rest / jnp.where(mean, 1 - self.weight, 1.0), (rest > 0).astype(rest.dtype))
-        quantile = law.ppf(jnp.clip(level, 0.0, 1.0))
-        first = jnp.where(none, -jnp.inf, self._order_at(jnp.where(whole, full, before)))
-        last = jnp.where(whole, jnp.inf, self._order_at(jnp.where(none, zero, after)))
-        order = jnp.clip(quantile, first, last)
+        first = jnp.where(none, -jnp.inf, fixed._order_at(jnp.where(whole, full, before)))
+        last = jnp.where(whole, jnp.inf, fixed._order_at(jnp.where(none, zero, after)))
+        order = jnp.clip(fixed._quantile(jnp.where(whole, full, before)), first, last)
         if not law.discrete:
-            inside = ~none & ~whole
-            smooth = self._order_at(polished(self._slope, jnp.where(inside, tau, self.level / 2)))
-            order = jnp.where(inside, smooth, order)
+            # derivatives: of the root in tau; of the quantile where tau is 0 or alpha, or too near to resolve the order
+            near = jnp.finfo(order.dtype).eps ** 0.5 * (jnp.abs(first) + jnp.abs(last))
+            resolved = jnp.isfinite(near) & (last - first <= near)
+            root = self._order_at(polished(self._slope, jnp.where(resolved, before, full / 2)))
+            edge = self._quantile(jnp.where(before > full / 2, full, zero))
+            order = _moving_with(jnp.where(resolved, root, edge), order)
         return self._checked(vendor._decided(order))
 
     def value(self, order: Any) -> Values:
@@ -132,6 +128,13 @@ class MeanCVaR(eqx.Module):
         mean = stake - self.vendor.demand.cdf(self._order_at(tau))
         return (1 - self.weight) * mean + self.weight * (stake - tau / self.level)
 
+    def _quantile(self, tau: Values) -> Values:
+        """The order at which the slope is zero for this `tau`; for weight 1 the far end on the side where it is."""
+        rest = self.vendor._level() - self.weight * tau / self.level
+        mean = self.weight < 1
+        level = jnp.where(mean, rest / jnp.where(mean, 1 - self.weight, 1.0), (rest > 0).astype(rest.dtype))
+        return self.vendor.demand.ppf(jnp.clip(level, 0.0, 1.0))
+
     def _order_at(self, tau: Values) -> Values:
         """The order at which the worst cases put the probability `tau` below it."""
         vendor, law = self.vendor, self.vendor.demand
@@ -150,9 +153,11 @@ class MeanCVaR(eqx.Module):
             return fixed[1] - fixed[0]._order_at(tau)
 
         tau = bisected(gap, zero, full)[0]
-        none, whole = ~(gap(zero) > 0), gap(full) >= 0
+        # an upper tail whose start rounds to infinity weighs nothing
+        none, whole = ~(gap(zero) > 0), (gap(full) >= 0) | jnp.isinf(fixed[0].vendor.demand.ppf(1 - (full - tau)))
         if not self.vendor.demand.discrete:
-            tau = polished(lambda tau: order - self._order_at(tau), jnp.where(none | whole, full / 2, tau))
+            smooth = polished(lambda tau: order - self._order_at(tau), jnp.where(none | whole, full / 2, tau))
+            tau = _moving_with(smooth, tau)
         return jnp.where(whole, full, jnp.where(none, zero, tau))
 
     def _ends(self) -> tuple[Values, Values]:
@@ -167,6 +172,13 @@ class MeanCVaR(eqx.Module):
 
     def _checked(self, value: Values) -> Values:
         return jnp.where(self._valid, value, jnp.nan)
+
+
+def _moving_with(mover: Values, value: Values) -> Values:
+    """`value` with the derivatives of `mover`."""
+    finite = jnp.isfinite(mover)
+    mover = jnp.where(finite, mover, 0.0)
+    return jax.lax.stop_gradient(value) + (mover - jax.lax.stop_gradient(mover))
 
 
 def _product(factor: Values, value: Values) -> Values:

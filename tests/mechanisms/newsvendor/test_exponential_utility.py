@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.optimize import brentq
-from vendor_laws import Exponential, TwoPoint
+from vendor_laws import Exponential, Logistic, TwoPoint
 
 from eqsolve.demand.uniform import Uniform
 from eqsolve.mechanisms.newsvendor.exponential_utility import ExponentialUtility
@@ -35,6 +35,7 @@ def by_quadrature(y, r, density, low, high, penalty):
 CASES = {
     "uniform": (Uniform(10.0, 20.0), lambda d: 1 / 20, 10.0, 30.0),
     "exponential": (Exponential(8.0), lambda d: np.exp(-d / 8) / 8, 0.0, 600.0),
+    "logistic": (Logistic(18.0, 1.5), lambda d: 1 / (6 * np.cosh((d - 18) / 3) ** 2), -120.0, 170.0),
 }
 ORDERS = np.array([5.0, 12.0, 25.0, 34.0])
 
@@ -62,6 +63,10 @@ def test_order_of_uniform_demand_solves_its_equation():
     for rate, order in zip(r, found, strict=True):
         root = brentq(lambda y, k=10 * rate: 6 * (1 - y) - 4 * np.expm1(k * y) / k, 0, 0.99 if rate < 50 else 0.1)
         np.testing.assert_allclose(order, root, rtol=1e-11)
+    # at y = 0.5 E e^{k (y - D)^+} = (e^{ky} - 1) / k + 1 - y, more than exp holds at the last aversion
+    _, values = solved(ExponentialUtility(Newsvendor(10.0, 4.0, Uniform(0.0, 1.0)), r), 0.5)
+    lost = 5 * r + np.log((1 - np.exp(-5 * r)) / (10 * r) + 0.5 * np.exp(-5 * r))
+    np.testing.assert_allclose(values, 3.0 - lost / r, rtol=1e-11, atol=1e-12)
     neutral, value = solved(ExponentialUtility(Newsvendor(10.0, 4.0, Uniform(0.0, 1.0)), 0.0), 0.6)
     np.testing.assert_allclose([neutral, value], [0.6, 1.8], rtol=1e-13)
 

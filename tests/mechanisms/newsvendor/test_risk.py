@@ -3,7 +3,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from vendor_laws import Exponential, TwoPoint
+from vendor_laws import Exponential, Logistic, TwoPoint
 
 from eqsolve.demand.uniform import Uniform
 from eqsolve.mechanisms.newsvendor.risk import MeanCVaR
@@ -54,7 +54,15 @@ def test_cvar_is_the_mean_of_the_worst_cases(law, penalty, level):
 WEIGHTS, SHARES = (axis.ravel() for axis in np.meshgrid([0.0, 0.3, 0.7, 0.97, 1.0], [0.05, 0.4, 0.8, 1.0]))
 
 
-@pytest.mark.parametrize("law", [UNIFORM, EXPONENTIAL, TwoPoint(4.0, 9.0, 0.25)], ids=["uniform", "exp", "two"])
+LAWS = {
+    "uniform": UNIFORM,
+    "exponential": EXPONENTIAL,
+    "two": TwoPoint(4.0, 9.0, 0.25),
+    "logistic": Logistic(30.0, 4.0),  # one tail of worst cases may be too thin to tell from nothing
+}
+
+
+@pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
 @pytest.mark.parametrize(("penalty", "cost"), [(0.0, 4.0), (3.0, 4.0), (6.0, 9.0), (3.0, 1.5)])
 def test_no_order_on_a_grid_has_a_larger_value(law, penalty, cost):
     firms = MeanCVaR(Newsvendor(10.0, cost, law, salvage=1.0, penalty=penalty), WEIGHTS, SHARES)
@@ -112,6 +120,13 @@ def test_derivatives_of_order_and_value():
 
 def test_corners_and_precision():
     law = Uniform(np.float32(10), np.float32(20))
+    thin = {}
+    for dtype in (np.float32, np.float64):
+        demand = Logistic(dtype(30.0), dtype(4.0))
+        firms = MeanCVaR(Newsvendor(10.0, 4.0, demand, 1.0, 3.0), dtype(WEIGHTS), dtype(SHARES))
+        thin[dtype] = solved(firms, dtype(20.0))
+    for name, value in thin[np.float32].items():
+        np.testing.assert_allclose(value, thin[np.float64][name], rtol=3e-5, err_msg=name)
     vendor = Newsvendor(10.0, np.float32([4.0, 12.0, 4.0, 4.0]), law, np.float32([1.0, 1.0, 4.0, 5.0]), 1.0)
     orders = solved(MeanCVaR(vendor, np.float32(0.5), np.float32(0.5)), np.float32(12.0))["order"]
     assert orders.dtype == np.float32

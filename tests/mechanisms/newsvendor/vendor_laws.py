@@ -1,7 +1,8 @@
-"""Small demand laws for tests: one with an infinite tail, one with two values, one with two humps."""
+"""Small demand laws for tests: with one and with two infinite tails, with two values, with two humps."""
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
@@ -51,6 +52,54 @@ class Exponential(Continuous):
 
     def _support(self):
         return jnp.zeros_like(self.scale), jnp.full_like(self.scale, jnp.inf)
+
+
+class Logistic(Continuous):
+    """Logistic demand: both tails are infinite."""
+
+    loc: Array
+    scale: Array
+
+    def __init__(self, loc: Any, scale: Any):
+        fields = parameters("Logistic", loc=loc, scale=scale)
+        self.loc, self.scale = fields["loc"], fields["scale"]
+
+    @property
+    def _valid(self):
+        return self.scale > 0
+
+    def _away(self, x):
+        return (x - self.loc) / self.scale
+
+    def _density(self, x):
+        return self._cdf(x) * self._sf(x) / self.scale
+
+    def _cdf(self, x):
+        return jax.nn.sigmoid(self._away(x))
+
+    def _sf(self, x):
+        return jax.nn.sigmoid(-self._away(x))
+
+    def _ppf(self, q):
+        return self.loc + self.scale * (jnp.log(q) - jnp.log1p(-q))
+
+    def _loss(self, y):
+        return self.scale * jax.nn.softplus(-self._away(y))
+
+    def _overstock(self, y):
+        return self.scale * jax.nn.softplus(self._away(y))
+
+    def _second_loss(self, y):
+        raise NotImplementedError  # a dilogarithm, which no test needs
+
+    def _mean(self):
+        return self.loc
+
+    def _var(self):
+        return (jnp.pi * self.scale) ** 2 / 3
+
+    def _support(self):
+        return jnp.full_like(self.loc, -jnp.inf), jnp.full_like(self.loc, jnp.inf)
 
 
 class TwoPoint(Discrete):

@@ -168,6 +168,7 @@ def test_moments_and_the_delta_method():
     np.testing.assert_allclose(found.standard_errors["a"], error, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_counts_and_chi_square():
     data = stats.poisson(4.0).rvs(500, random_state=2).astype(float)
     found = fit(Counts, data)
@@ -193,6 +194,7 @@ def test_the_largest_value_of_a_uniform_sample_stays_possible():
         assert np.isfinite(fit(Uniform, row).log_likelihood)
 
 
+@pytest.mark.slow
 def test_families_are_ranked():
     data = stats.gamma(1.2, scale=20.0).rvs(400, random_state=4)
     ranking = fit_best([Bell, Waiting, Uniform, Counts], data)

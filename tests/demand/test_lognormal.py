@@ -55,6 +55,7 @@ def test_lognormal():
     assert_slopes(law, points)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("s", [0.2, 0.7])
 def test_lognormal_in_its_parameters(s):
     # both sides of the branches: the mean, the median, and half a standard deviation inside a tail

@@ -190,6 +190,7 @@ def test_sensitivities_of_a_batch_are_each_newsvendors_own():
             np.testing.assert_allclose(batch.profit[name][i], one.profit[name], rtol=1e-14, err_msg=name)
 
 
+@pytest.mark.slow
 def test_the_game_finds_the_order():
     vendor = Newsvendor(demand=Uniform(10.0, 20.0), **FULL)
     game = vendor.game()

@@ -31,7 +31,7 @@ def test_right_or_flagged(problem, solver):
     assert tried.right == ((problem.name, solver) not in UNSOLVED), tried
 
 
-@pytest.mark.parametrize(("problem", "solver"), list(cases(dict.fromkeys(SOLVERS, ("scaled", "kinked")))))
+@pytest.mark.parametrize(("problem", "solver"), list(cases({"Newton": {"kinked"}, "BestReply": {"kinked", "scaled"}})))
 def test_right_or_flagged_in_float32(problem, solver):
     with jax.enable_x64(False):
         tried = attempt(problem, solver)

@@ -1,5 +1,6 @@
 """Demand that counts: Poisson and negative binomial."""
 
+import abc
 from collections.abc import Callable
 from typing import Any
 
@@ -25,21 +26,21 @@ class Count(Discrete):
     Between whole numbers the losses are linear, with weights that keep all terms positive.
     """
 
+    @abc.abstractmethod
     def _mass(self, n: Values) -> Values:
         """The probability of the whole number `n` >= 0."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _tails(self, n: Values) -> tuple[Values, Values]:
         """(cdf, survival function) at the whole number `n` >= 0."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _losses(self, n: Values) -> tuple[Values, Values]:
         """(overstock, loss) at the whole number `n` >= 1."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _second_loss_at(self, n: Values) -> Values:
         """The second-order loss at the whole number `n` >= 1."""
-        raise NotImplementedError
 
     def _density(self, x: Values) -> Values:
         possible = (x >= 0) & (x == jnp.floor(x)) & (x < jnp.inf)

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from eqsolve._fields import as_fields
+from eqsolve.demand import _random
 
 Values = Float[Array, "*batch"]
 
@@ -73,7 +74,7 @@ class Distribution(eqx.Module):
 
     def _sample(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Values:
         """Draws of the given full shape; by default the quantile of uniform numbers."""
-        return self._ppf(jax.random.uniform(key, shape, self.dtype, minval=jnp.finfo(self.dtype).tiny))
+        return self._ppf(_random.uniform(key, shape, self.dtype))
 
     # ---- what a user calls ----
 

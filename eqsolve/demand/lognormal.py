@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from eqsolve._fields import require_positive
 from eqsolve.demand import _normal_tail as tail
+from eqsolve.demand import _random
 from eqsolve.demand.distribution import Continuous, Values, parameters
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(5)
@@ -116,7 +117,7 @@ class LogNormal(Continuous):
         return zero, zero + jnp.inf
 
     def _sample(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Values:
-        return self.scale * jnp.exp(self.s * jax.random.normal(key, shape, self.dtype))
+        return self.scale * jnp.exp(self.s * _random.normal(key, shape, self.dtype))
 
 
 def _survival(z: Values) -> Values:

@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from eqsolve._fields import require_positive
 from eqsolve.demand import _normal_tail as tail
+from eqsolve.demand import _random
 from eqsolve.demand.distribution import Continuous, Values, parameters
 
 
@@ -88,4 +89,4 @@ class Normal(Continuous):
         return -infinite, infinite
 
     def _sample(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Values:
-        return self.loc + self.scale * jax.random.normal(key, shape, self.dtype)
+        return self.loc + self.scale * _random.normal(key, shape, self.dtype)

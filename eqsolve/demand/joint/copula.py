@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtr, ndtri
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from eqsolve._fields import as_fields
+from eqsolve.demand import _random
 from eqsolve.demand.distribution import Distribution
 from eqsolve.demand.joint.hermite import coefficients, nodes, product_moments
 from eqsolve.demand.joint.joint import Points, Values
@@ -63,7 +63,7 @@ class GaussianCopula(Coupled):
         return ndtr(correlate(ndtri(u), self._lower))
 
     def _sample(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Points:
-        free = jax.random.normal(key, (*shape, self.size), self.dtype)
+        free = _random.normal(key, (*shape, self.size), self.dtype)
         return quantiles(self.marginals, ndtr(correlate(free, self._lower)))
 
     def _log_copula(self, below: Points, above: Points) -> Values:

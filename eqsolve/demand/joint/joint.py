@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from eqsolve.demand import _random
+
 Points = Float[Array, "*batch d"]
 Values = Float[Array, "*batch"]
 
@@ -43,7 +45,7 @@ class JointDistribution(eqx.Module):
 
     def _sample(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Points:
         """Draws of shape `shape + (d,)`; by default transported uniform numbers."""
-        return self._transport(inside(jax.random.uniform(key, (*shape, self.size), self.dtype)))
+        return self._transport(_random.uniform(key, (*shape, self.size), self.dtype))
 
     # ---- what a user calls ----
 

@@ -3,13 +3,13 @@
 import abc
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtri
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from eqsolve._checks import require_finite
 from eqsolve._fields import as_fields, require_vector
+from eqsolve.demand import _random
 from eqsolve.demand.joint.joint import JointContinuous, Points, Values
 from eqsolve.demand.joint.matrices import cholesky, correlate, decorrelate, is_covariance, require_covariance
 
@@ -41,7 +41,7 @@ class _Scored(JointContinuous):
         return self._from_scores(self._score_mean + correlate(ndtri(u), cholesky(self._score_cov)))
 
     def _sample(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Points:
-        free = jax.random.normal(key, (*shape, self.size), self.dtype)
+        free = _random.normal(key, (*shape, self.size), self.dtype)
         return self._from_scores(self._score_mean + correlate(free, cholesky(self._score_cov)))
 
     def _score_logpdf(self, score: Points) -> Values:

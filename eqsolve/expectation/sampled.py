@@ -1,0 +1,107 @@
+"""What Monte Carlo and quasi Monte Carlo share: points that are generated, averaged and forgotten."""
+
+import abc
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PRNGKeyArray, PyTree
+
+from eqsolve.demand.distribution import Distribution
+from eqsolve.demand.joint.joint import JointDiscrete, JointDistribution
+from eqsolve.demand.joint.marginals import Coupled
+from eqsolve.expectation.estimate import Estimate
+from eqsolve.expectation.law_rule import LawRule
+from eqsolve.expectation.streaming import Devices
+
+Law = Distribution | JointDistribution
+
+
+def default_chunk() -> int:
+    """Points at a time: few enough for a processor's cache, many enough to keep other devices busy."""
+    return 2**16 if jax.default_backend() == "cpu" else 2**22
+
+
+class SampledRule(LawRule):
+    """A rule that averages over generated points, and says how far off the average may be."""
+
+    key: PRNGKeyArray = eqx.field(kw_only=True)
+    points: int = eqx.field(static=True, kw_only=True, default=2**16)
+    chunk: int = eqx.field(static=True, kw_only=True, default_factory=default_chunk)
+    devices: Devices = eqx.field(static=True, kw_only=True, default=None)
+
+    def __check_init__(self) -> None:
+        name = type(self).__name__
+        for what, value in (("points", self.points), ("chunk", self.chunk)):
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"{name}.{what} is {value!r}; give a whole number of at least 1.")
+        key = self.key
+        typed = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+        if not typed or key.shape != ():
+            raise TypeError(f"{name}.key is {key!r}; give one random key, such as jax.random.key(0).")
+        if self.devices is not None and not (isinstance(self.devices, tuple) and self.devices):
+            raise ValueError(f"{name}.devices is {self.devices!r}; give a tuple such as tuple(jax.devices()), or None.")
+
+    @abc.abstractmethod
+    def estimate(self, function: Callable[[PyTree], PyTree], law: Law) -> Estimate:
+        """E[function(X)] for X of the given law, with its standard error."""
+
+    def integrate(self, function: Callable[[PyTree], PyTree], law: Any, kinks: Any = ()) -> PyTree:
+        """E[function(X)]; kinks make no difference."""
+        del kinks
+        return self.estimate(function, law).mean
+
+
+def require_law(law: Any, owner: str) -> None:
+    """Raise for what has no points to generate."""
+    name = type(law).__name__
+    if not isinstance(law, (Distribution, JointDistribution)):
+        raise TypeError(f"{owner} draws from {name}; give a Distribution or a joint distribution of demands.")
+    if isinstance(law, Distribution) and law.shape != ():
+        raise ValueError(f"{owner}: {name} has a batch of shape {law.shape}; use jax.vmap over single distributions.")
+
+
+def dimension(law: Law) -> int:
+    """How many uniform numbers make a point."""
+    return 1 if isinstance(law, Distribution) else law.size
+
+
+def transported(law: Law, u: Array) -> Array:
+    """Points from uniforms of shape `[points, dimension]`."""
+    return law.ppf(u[:, 0]) if isinstance(law, Distribution) else law.transport(u)
+
+
+def values_at(function: Callable[[PyTree], PyTree], points: Array, dtype: Any) -> PyTree:
+    """The function at every point, points last: sums then run along memory."""
+    values = jax.vmap(function, out_axes=-1)(points)
+    return jax.tree.map(lambda value: jnp.asarray(value, jnp.result_type(value, dtype)), values)
+
+
+def moving(law: Law, points: Array) -> Array:
+    """The points, with derivatives in the law's parameters only where a parameter moves every point."""
+    return _unmoved(points, law) if _has_steps(law) else points
+
+
+def _has_steps(law: Law) -> bool:
+    if isinstance(law, Coupled):
+        return any(marginal.discrete for marginal in law.marginals)
+    return isinstance(law, JointDiscrete) or (isinstance(law, Distribution) and law.discrete)
+
+
+@eqx.filter_custom_jvp
+def _unmoved(points: Array, law: Law) -> Array:
+    del law
+    return points
+
+
+@_unmoved.def_jvp
+def _unmoved_rule(primals: tuple[Array, Any], tangents: tuple[Array | None, Any]) -> tuple[Array, Array]:
+    """Probabilities change, points do not: the slope along the draws would be zero, and wrong."""
+    points, _ = primals
+    moved, law_tangent = tangents
+    slope = jnp.zeros_like(points) if moved is None else moved
+    for leaf in jax.tree.leaves(law_tangent):
+        slope += jnp.nan * jnp.sum(leaf)
+    return points, slope

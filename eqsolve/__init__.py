@@ -18,7 +18,18 @@ from eqsolve.enumerate import EquilibriumSet, enumerate_equilibria
 
 # results
 from eqsolve.equilibrium import Equilibrium, Status
-from eqsolve.expectation import Rule, Scenarios
+
+# expectations
+from eqsolve.expectation import (
+    Estimate,
+    Gauss,
+    MonteCarlo,
+    QuasiMonteCarlo,
+    Rule,
+    Scenarios,
+    expect,
+    expect_piecewise_linear,
+)
 from eqsolve.game import Game
 from eqsolve.payoffs import game_from_payoffs
 from eqsolve.solve import BestResponse, best_response, solve_first_best, solve_nash
@@ -34,9 +45,13 @@ __all__ = [
     "Comparison",
     "Equilibrium",
     "EquilibriumSet",
+    "Estimate",
     "Game",
+    "Gauss",
     "GlobalAscent",
+    "MonteCarlo",
     "Newton",
+    "QuasiMonteCarlo",
     "Rule",
     "Scenarios",
     "Search",
@@ -47,6 +62,8 @@ __all__ = [
     "certify",
     "compare",
     "enumerate_equilibria",
+    "expect",
+    "expect_piecewise_linear",
     "game_from_payoffs",
     "solve_first_best",
     "solve_nash",

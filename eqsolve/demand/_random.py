@@ -18,15 +18,14 @@ def uniform(key: PRNGKeyArray, shape: tuple[int, ...], dtype: Any) -> Array:
     """Draws from the open interval (0, 1)."""
     if not _hashed(key, dtype):
         return jax.random.uniform(key, shape, dtype, minval=jnp.finfo(dtype).tiny)
-    return _unit(_bits(key, shape)) + np.float32(2**-24)  # the middles of 2^23 cells
+    return middle_of_cell(_bits(key, shape))
 
 
 def normal(key: PRNGKeyArray, shape: tuple[int, ...], dtype: Any) -> Array:
     """Draws with mean zero and variance one."""
     if not _hashed(key, dtype):
         return jax.random.normal(key, shape, dtype)
-    middle = _unit(_bits(key, shape)) * 2 - np.float32(1 - 2**-23)
-    return np.float32(math.sqrt(2)) * jax.lax.erf_inv(middle)
+    return np.float32(math.sqrt(2)) * jax.lax.erf_inv(2 * middle_of_cell(_bits(key, shape)) - 1)
 
 
 def _hashed(key: PRNGKeyArray, dtype: Any) -> bool:
@@ -37,9 +36,13 @@ def _bits(key: PRNGKeyArray, shape: tuple[int, ...]) -> Array:
     data = jax.random.key_data(key) if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else key
     count = math.prod(shape)
     words = threefry_2x32(data, jnp.arange(count + count % 2, dtype=jnp.uint32))
-    return jnp.reshape(words[:count], shape)
+    # JAX 0.10 takes the hash for the same on all devices of a `shard_map`; reverse derivatives then use one device's
+    # numbers on all of them. A zero made of the key tells it that they differ.
+    return jnp.reshape(words[:count], shape) ^ (data[0] & jnp.uint32(0))
 
 
-def _unit(bits: Array) -> Array:
-    """Multiples of 2^-23 in [0, 1): the bits become the mantissa of a number in [1, 2)."""
-    return jax.lax.bitcast_convert_type((bits >> 9) | np.uint32(0x3F800000), jnp.float32) - 1
+def middle_of_cell(bits: Array) -> Array:
+    """Random bits as 32-bit numbers: the middles of 2^23 equal cells of the unit interval."""
+    # the upper bits become the mantissa of a number in [1, 2)
+    unit = jax.lax.bitcast_convert_type((bits >> 9) | np.uint32(0x3F800000), jnp.float32) - 1
+    return unit + np.float32(2**-24)

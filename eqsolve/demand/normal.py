@@ -23,7 +23,8 @@ class Normal(Continuous):
     float64 where they are normal numbers: tested up to 37 standard deviations either side of the mean, and the quantile
     down to levels of 1e-300.
 
-    **Source:** `scipy.stats.norm`; for the loss, Zipkin, *Foundations of Inventory Management*, appendix C.
+    **Source:** `scipy.stats.norm`; for the losses, Hadley and Whitin, *Analysis of Inventory
+    Systems* (1963), appendix 4.
 
     >>> demand = Normal(loc=100.0, scale=20.0)
     >>> round(float(demand.loss(120.0)), 4), round(float(demand.ppf(0.75)), 3)

@@ -15,8 +15,10 @@ def expect(fn: Callable[[Any], PyTree], demand: Any, rule: LawRule | None = None
     **Arguments:**
 
     - `fn`: function of one realised demand [units]; returns a number, an array or a pytree of them.
-    - `demand`: a `Distribution`, or a joint law where the rule takes one.
+    - `demand`: a `Distribution`; for `MonteCarlo` and `QuasiMonteCarlo` also a joint law, of which `fn` gets one number
+      per component.
     - `rule`: how the expectation is taken; `Gauss()` by default. Its own `law` and `breakpoints` are not used.
+      `MonteCarlo(...).estimate(fn, demand)` also gives the standard error.
     - `kinks`: the demands at which `fn` has a kink or a jump [units], a number, an array or a tuple; `Gauss` splits
       there and is exact to rounding only if all are named. They may be traced and carry derivatives.
 

@@ -22,6 +22,8 @@ from eqsolve.expectation.sampled import (
 )
 from eqsolve.expectation.streaming import block_sums
 
+BLOCK = 2**14
+
 
 class MonteCarlo(SampledRule):
     r"""Expectations as averages over random draws, streamed: memory does not grow with their number.
@@ -82,9 +84,19 @@ class MonteCarlo(SampledRule):
         pilot = self._samples(function, law, jnp.uint32(2**32 - 1), 1)
         origin = jax.tree.map(lambda value: jax.lax.stop_gradient(value[..., 0]), pilot)
         samples = self.points // 2 if self.antithetic else self.points
-        blocks = block_sums(self._sums(function, law, origin), samples, self.chunk, self.devices)
-        gap, error = jax.tree.map(lambda part: jnp.sum(part, axis=0), blocks).mean_and_error(samples)
+        gap, error = self._total(self._sums(function, law, origin), samples).mean_and_error(samples)
         return Estimate(jax.tree.map(jnp.add, origin, gap), error, self.points)
+
+    def _total(self, sums: Callable[[Array, int], PyTree], samples: int) -> PyTree:
+        """The sums over all samples: over whole blocks and over what is left."""
+        blocks, rest = divmod(samples, BLOCK)
+        parts: list[PyTree] = []
+        if blocks:
+            stacked = block_sums(lambda index: sums(index, BLOCK), blocks, self.chunk // BLOCK, self.devices)
+            parts.append(jax.tree.map(lambda part: jnp.sum(part, axis=0), stacked))
+        if rest:
+            parts.append(sums(jnp.asarray(blocks, jnp.uint32), rest))
+        return jax.tree.map(lambda *totals: sum(totals), *parts)
 
     def _sums(self, function: Callable[[Array], PyTree], law: Law, origin: PyTree) -> Callable[[Array, int], PyTree]:
         """What is summed over a block of samples: the values about their origin, and what a control needs."""

@@ -37,10 +37,7 @@ class SampledRule(LawRule):
         for what, value in (("points", self.points), ("chunk", self.chunk)):
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"{name}.{what} is {value!r}; give a whole number of at least 1.")
-        key = self.key
-        typed = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-        if not typed or key.shape != ():
-            raise TypeError(f"{name}.key is {key!r}; give one random key, such as jax.random.key(0).")
+        _require_key(self.key, f"{name}.key")
         if self.devices is not None and not (isinstance(self.devices, tuple) and self.devices):
             raise ValueError(f"{name}.devices is {self.devices!r}; give a tuple such as tuple(jax.devices()), or None.")
 
@@ -52,6 +49,15 @@ class SampledRule(LawRule):
         """E[function(X)]; kinks make no difference."""
         del kinks
         return self.estimate(function, law).mean
+
+
+def _require_key(key: Any, what: str) -> None:
+    given = f"of type {type(key).__name__}"
+    if isinstance(key, jax.Array):
+        if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ():
+            return
+        given = f"an array of shape {key.shape} and type {key.dtype}"
+    raise TypeError(f"{what} is {given}; give one random key, such as jax.random.key(0).")
 
 
 def require_law(law: Any, owner: str) -> None:

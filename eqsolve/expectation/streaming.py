@@ -13,31 +13,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-BLOCK = 2**14
 Devices = tuple[Any, ...] | None
 
 
-def block_sums(sums: Callable[[Array, int], PyTree], points: int, chunk: int, devices: Devices) -> PyTree:
-    """`sums(index, size)` of all blocks, stacked along a new first axis; the last block holds what is left.
+def block_sums(sums: Callable[[Array], PyTree], blocks: int, at_a_time: int, devices: Devices) -> PyTree:
+    """`sums(index)` of the blocks 0, ..., `blocks - 1`, stacked along a new first axis.
 
-    **Arguments:** `sums`: the sums over a block. `points`: how many in all, >= 1. `chunk`: about how many are in memory
-    at a time on each device. `devices`: those that share the work; None for where the inputs are.
+    **Arguments:** `at_a_time`: how many blocks are in memory at a time on each device. `devices`: those that share the
+    work; None for where the inputs are.
     """
-    blocks, rest = divmod(points, BLOCK)
-    parts: list[PyTree] = []
-    if blocks:
-        parts.append(_whole_blocks(lambda index: sums(index, BLOCK), blocks, max(1, chunk // BLOCK), devices))
-    if rest:
-        last = sums(jnp.asarray(blocks, jnp.uint32), rest)
-        parts.append(jax.tree.map(lambda total: total[None], last))
-    return jax.tree.map(lambda *totals: jnp.concatenate(totals), *parts)
-
-
-def _whole_blocks(sums: Callable[[Array], PyTree], blocks: int, at_a_time: int, devices: Devices) -> PyTree:
     forgetting = jax.checkpoint(sums)
 
     def every(indices: Array) -> PyTree:
-        return jax.lax.map(forgetting, indices, batch_size=min(at_a_time, indices.shape[0]))
+        return jax.lax.map(forgetting, indices, batch_size=max(1, min(at_a_time, indices.shape[0])))
 
     if devices is None:
         return every(jnp.arange(blocks, dtype=jnp.uint32))

@@ -10,25 +10,17 @@ to `benchmarks/results/solve.json`.
 
 import argparse
 import dataclasses
-import json
-import os
-import platform
-import subprocess
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+from common import save, table, timed
 from scipy.optimize import minimize_scalar, root
 
 import eqsolve as eqs
 from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
 
-RESULTS = Path(__file__).parent / "results" / "solve.json"
 NEGLIGIBLE = 1e-9  # of a firm's profit: a regret below this counts as solved
 
 
@@ -124,16 +116,6 @@ def by_best_reply(intercept: float, cost: np.ndarray) -> tuple[np.ndarray, str]:
     return quantity, "still moving"
 
 
-def timed(function: Callable[[], Any], repeats: int = 1) -> tuple[float, Any]:
-    """The shortest of `repeats` runs, and the result of the last."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        result = jax.block_until_ready(function())
-        times.append(time.perf_counter() - start)
-    return min(times), result
-
-
 def row(given: dict[str, np.ndarray], method: str, seconds: float, answer: Answer, games: int) -> Row:
     """A row for what was found on `given`, for a set of `games` that may be larger."""
     timed_games, firms = given["cost"].shape
@@ -174,26 +156,9 @@ def batches(games: int, subset: int) -> list[Row]:
     return rows
 
 
-def environment() -> dict[str, Any]:
-    """What the numbers depend on."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    return {
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {name: version(name) for name in ("eqsolve", "jax", "jaxlib", "numpy", "scipy", "equinox")},
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": str(jax.devices()[0]),
-        "cores": os.cpu_count(),
-        "commit": commit or "unknown",
-    }
-
-
-def table(rows: list[Row]) -> str:
+def summary(rows: list[Row]) -> str:
     """Rows under a header, and who was fastest on each set of games once compiled."""
-    cells = [HEADER, *(row.cells() for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
-    lines.append("* extrapolated from a subset")
+    lines = [table(HEADER, [row.cells() for row in rows]), "* extrapolated from a subset"]
     for firms, games in dict.fromkeys((row.firms, row.games) for row in rows):
         rivals = [r for r in rows if (r.firms, r.games) == (firms, games) and "first" not in r.method and r.solved == 1]
         best = min(rivals, key=lambda r: r.seconds)
@@ -212,11 +177,8 @@ def main() -> None:
     rows = [*single_games(2), *single_games(50)]
     for games in given.games:
         rows += batches(games, given.subset)
-    print(table(rows))
-    RESULTS.parent.mkdir(exist_ok=True)
-    saved = {"environment": environment(), "rows": [dataclasses.asdict(row) for row in rows]}
-    RESULTS.write_text(json.dumps(saved, indent=2) + "\n", encoding="utf-8")
-    print(f"Saved to {RESULTS.relative_to(Path.cwd()) if RESULTS.is_relative_to(Path.cwd()) else RESULTS}")
+    print(summary(rows))
+    save("solve", rows=[dataclasses.asdict(row) for row in rows])
 
 
 if __name__ == "__main__":

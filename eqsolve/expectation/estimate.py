@@ -18,8 +18,9 @@ class Estimate(eqx.Module):
     >>> import jax.numpy as jnp
     >>> print(Estimate({"sales": jnp.array(93.5)}, {"sales": jnp.array(0.25)}, 1000))
     expectation from 1,000 points
-      quantity  mean  standard error
-      sales     93.5            0.25
+    quantity  mean  standard error
+    --------  ----  --------------
+    sales     93.5  0.25
     """
 
     mean: PyTree

@@ -21,10 +21,11 @@ class Beta(Continuous):
     [units]. `scale`: the width of the support [units], > 0.
 
     **Derivatives:** all, to second order, in the argument and the four parameters, except at the two bounds, where the
-    density of a shape below one is infinite.
+    density of a shape below one is infinite; second derivatives closer to a bound than 1e-150 widths (1e-18 in 32 bit)
+    are NaN.
 
-    **Tested range:** in 64 bit all functions and their derivatives in the shapes agree with 60-digit arithmetic to a
-    relative 1e-11 for shapes from 0.01 to 10,000, with losses and probabilities down to 1e-120; quantiles invert the
+    **Tested range:** in 64 bit all functions and their derivatives in the shapes agree with 60-digit arithmetic to
+    1e-11 of their size for shapes from 0.01 to 10,000, with losses and probabilities down to 1e-120; quantiles invert the
     cdf for shapes from 0.001 and levels from 1e-300. A smaller shape is an error (NaN if traced).
 
     **Source:** `scipy.stats.beta`; the loss is $E(X-y)^+$ as a repeated integral of the density.

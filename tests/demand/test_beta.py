@@ -76,8 +76,12 @@ def test_beta():
     assert_identities(law, POINTS)
     assert_sampled(law)
     assert_slopes(law, INNER)
+
+
+@pytest.mark.slow
+def test_derivatives_in_all_parameters():
     values = {"a": 2.0, "b": 3.0, "loc": 1.0, "scale": 2.0}
-    # those of the other methods in the shapes are checked below, against many digits
+    # those of the other methods in the shapes are compared with many digits below
     assert_parameter_derivatives(Beta, values, INNER / 10, methods=("loss", "ppf"))
 
 

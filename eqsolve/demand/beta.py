@@ -25,8 +25,8 @@ class Beta(Continuous):
     are NaN.
 
     **Tested range:** in 64 bit all functions and their derivatives in the shapes agree with 60-digit arithmetic to
-    1e-11 of their size for shapes from 0.01 to 10,000, with losses and probabilities down to 1e-120; quantiles invert the
-    cdf for shapes from 0.001 and levels from 1e-300. A smaller shape is an error (NaN if traced).
+    1e-11 of their size for shapes from 0.01 to 10,000, with losses and probabilities down to 1e-120; quantiles invert
+    the cdf for shapes from 0.001 and levels from 1e-300. A smaller shape is an error (NaN if traced).
 
     **Source:** `scipy.stats.beta`; the loss is $E(X-y)^+$ as a repeated integral of the density.
 

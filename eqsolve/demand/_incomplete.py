@@ -153,7 +153,7 @@ def beta_integrals(order: int, a: Values, b: Values, x: Values, rest: Values) ->
     # the integral above x is the one below 1 - x with the shapes exchanged
     shape, other = jnp.where(left, a, b), jnp.where(left, b, a)
     near, far = jnp.where(left, x, rest), jnp.where(left, rest, x)
-    inside = _positive(near)
+    inside = ~(near < jnp.finfo(near.dtype).tiny)  # true of NaN, which passes through
     near, far = jnp.where(inside, near, shape / total / 2), jnp.where(inside, far, 1 - shape / total / 2)
     part = jnp.where(inside, _beta_below(order, shape, other, near, far), 0.0)
     variance = (a / total) * (b / total) / (total + 1)

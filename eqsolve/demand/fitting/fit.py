@@ -1,7 +1,7 @@
 """Demand distributions from data: estimates, their standard errors and how well they fit."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import jax.numpy as jnp
@@ -9,11 +9,11 @@ import numpy as np
 
 from eqsolve._tables import number, table
 from eqsolve.demand.distribution import Distribution
-from eqsolve.demand.fitting.data import Data, checked_data
+from eqsolve.demand.fitting.closed import CLOSED
+from eqsolve.demand.fitting.data import checked_data
 from eqsolve.demand.fitting.estimate import log_likelihood, maximum_likelihood, moments
 from eqsolve.demand.fitting.goodness import Goodness, goodness_of_fit
 from eqsolve.demand.fitting.model import model_of
-from eqsolve.demand.uniform import Uniform
 
 Method = Literal["mle", "moments"]
 Criterion = Literal["aic", "bic", "ks"]
@@ -78,7 +78,8 @@ def fit(
     """Fit a family of demand distributions to observations.
 
     Parameters that move an end of the support (a location of positive demand) are held at their defaults unless `fixed`
-    says otherwise: the likelihood has no smooth maximum in them. `Uniform` has a closed form for both of its own.
+    says otherwise: the likelihood has no smooth maximum in them. `Normal`, `LogNormal`, `Exponential` and `Uniform`
+    have closed forms.
 
     **Arguments:**
 
@@ -94,6 +95,7 @@ def fit(
     **Errors:** `ValueError` or `TypeError` for data or families that cannot be fitted, naming the value and the remedy.
     **Source:** `scipy.stats.fit`; Casella and Berger, Statistical Inference (2002), chapters 7 and 10.
 
+    >>> from eqsolve.demand.uniform import Uniform
     >>> found = fit(Uniform, [3.0, 4.0, 7.0, 5.0])
     >>> found.estimates, round(found.aic, 4)
     ({'loc': 3.0, 'scale': 4.0}, 15.0904)
@@ -156,6 +158,7 @@ def fit_best(
     **Errors:** as `fit` for bad data; `ValueError` where no family can be fitted.
     **Source:** Burnham and Anderson, Model Selection and Multimodel Inference (2002), chapter 2.
 
+    >>> from eqsolve.demand.uniform import Uniform
     >>> fit_best([Uniform], [3.0, 4.0, 7.0, 5.0]).best.estimates["scale"]
     4.0
     """
@@ -177,19 +180,3 @@ def fit_best(
 
 def _short(fit: Fit) -> str:
     return ", ".join(f"{name} {number(value)}" for name, value in fit.estimates.items())
-
-
-def _uniform(data: Data) -> tuple[dict[str, float], dict[str, float]]:
-    """The extremes of the sample, with the standard deviations of the smallest value and of the range."""
-    low, high = data.values[[0, -1]].astype(jnp.zeros(()).dtype)
-    width, n = high - low, data.count
-    while low + width < high:  # by rounding: the largest value must stay possible
-        width = np.nextafter(width, np.inf, dtype=width.dtype)
-    error = {
-        "loc": width * np.sqrt(n / ((n + 1) ** 2 * (n + 2))),
-        "scale": width * np.sqrt(2 * (n - 1) / ((n + 1) ** 2 * (n + 2))),
-    }
-    return {"loc": float(low), "scale": float(width)}, {name: float(value) for name, value in error.items()}
-
-
-CLOSED: dict[type[Distribution], Callable[[Data], tuple[dict[str, float], dict[str, float]]]] = {Uniform: _uniform}

@@ -75,7 +75,10 @@ def model_of(family: type[Distribution], fixed: Mapping[str, float] | None) -> M
     for name in fixed or {}:
         if name not in known:
             raise ValueError(unknown_name(f"fit: fixed parameter of {family.__name__}", name, known))
-    held = {name: float(value) for name, value in (fixed or {}).items()}
+    # an infinite default is a bound that is absent
+    absent = {name: each.default for name, each in known.items() if isinstance(each.default, float)}
+    held = {name: value for name, value in absent.items() if np.isinf(value)}
+    held |= {name: float(value) for name, value in (fixed or {}).items()}
     free = [name for name in known if name not in held]
     middle = dict.fromkeys(free, PROBE) | held
     if not _allowed(family, middle):

@@ -58,6 +58,12 @@ def half_line(integrand: Callable[[Values], Values], scale: Values) -> Values:
     return scale * jnp.sum(weights * integrand(nodes), axis=0)
 
 
+def _log(x: Values) -> Values:
+    """The logarithm, with second derivatives however small `x` is: those of `jnp.log` form 1 / x^2, which overflows."""
+    size = jax.lax.stop_gradient(1 / x)
+    return jnp.log(x * size) - jnp.log(size)
+
+
 def log_ratio_remainder(x: Values, a: Values) -> Values:
     r"""$\log(x/a) - (x - a)/a \le 0$ for positive `x` and `a`, without cancellation near $x = a$."""
     excess = (x - a) / a
@@ -65,7 +71,7 @@ def log_ratio_remainder(x: Values, a: Values) -> Values:
     r = jnp.where(near, (x - a) / (x + a), 0.0)
     # log(x/a) = 2 artanh(r), and 2 r - excess = -r excess
     odd = r**2 * _polynomial(r**2, [1 / (2 * j + 3) for j in range(7)])
-    return jnp.where(near, r * (2 * odd - jnp.where(near, excess, 0.0)), jnp.log(x / a) - excess)
+    return jnp.where(near, r * (2 * odd - jnp.where(near, excess, 0.0)), _log(x / a) - excess)
 
 
 def stirling_remainder(a: Values) -> Values:

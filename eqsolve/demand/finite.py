@@ -28,6 +28,11 @@ class FiniteDemand(Discrete):
         values, probabilities = self._table()
         return -jnp.flip(values, -1), jnp.flip(probabilities, -1)
 
+    def scenarios(self) -> tuple[Float[Array, "*batch table"], Float[Array, "*batch table"]]:
+        """The values in rising order and their probabilities, as `Scenarios` takes them."""
+        values, probabilities = self._table()
+        return values, jnp.where(self._valid[..., None], probabilities, jnp.nan)
+
     @property
     def _valid(self) -> Bool[Array, "*batch"]:
         values, probabilities = self._table()

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 
+from eqsolve.demand.finite import FiniteDemand
+from eqsolve.demand.joint.joint import JointDiscrete
 from eqsolve.expectation.gauss import Gauss
 from eqsolve.expectation.law_rule import LawRule
+from eqsolve.expectation.scenarios import Scenarios
 
 
 def expect(fn: Callable[[Any], PyTree], demand: Any, rule: LawRule | None = None, kinks: Any = ()) -> PyTree:
@@ -17,7 +20,8 @@ def expect(fn: Callable[[Any], PyTree], demand: Any, rule: LawRule | None = None
     - `fn`: function of one realised demand [units]; returns a number, an array or a pytree of them.
     - `demand`: a `Distribution`; for `MonteCarlo` and `QuasiMonteCarlo` also a joint law, of which `fn` gets one number
       per component.
-    - `rule`: how the expectation is taken; `Gauss()` by default. Its own `law` and `breakpoints` are not used.
+    - `rule`: how the expectation is taken; by default an exact sum for finite laws (tables, samples, two points) and
+      `Gauss()` for all others. Its own `law` and `breakpoints` are not used.
       `MonteCarlo(...).estimate(fn, demand)` also gives the standard error.
     - `kinks`: the demands at which `fn` has a kink or a jump [units], a number, an array or a tuple; `Gauss` splits
       there and is exact to rounding only if all are named. They may be traced and carry derivatives.
@@ -37,4 +41,20 @@ def expect(fn: Callable[[Any], PyTree], demand: Any, rule: LawRule | None = None
     >>> round(float(value), 3), round(float(slope), 3)
     (14.375, 0.75)
     """
+    if rule is None and isinstance(demand, (FiniteDemand, JointDiscrete)):
+        return SUM.expect(fn, _single(demand))
     return (Gauss() if rule is None else rule).integrate(fn, demand, kinks)
+
+
+def _single(law: FiniteDemand | JointDiscrete) -> FiniteDemand | JointDiscrete:
+    if isinstance(law, FiniteDemand) and law.shape != ():
+        name = type(law).__name__
+        raise ValueError(f"expect: {name} has a batch of shape {law.shape}; use jax.vmap over single distributions.")
+    return law
+
+
+def _scenarios(law: FiniteDemand | JointDiscrete) -> tuple[Array, Array]:
+    return law.scenarios()
+
+
+SUM = Scenarios(_scenarios)

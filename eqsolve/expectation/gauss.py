@@ -78,7 +78,9 @@ def _require_one_continuous(law: Distribution) -> None:
     if not isinstance(law, Distribution):
         raise TypeError(f"Gauss integrates over {name}; give a Distribution of one demand.")
     if law.discrete:
-        raise ValueError(f"Gauss: {name} is discrete; give its values and probabilities to Scenarios, an exact sum.")
+        raise ValueError(
+            f"Gauss: {name} is discrete; without a rule `expect` sums finite laws exactly, others need MonteCarlo."
+        )
     if law.shape != ():
         raise ValueError(f"Gauss: {name} has a batch of shape {law.shape}; use jax.vmap over single distributions.")
 

@@ -10,7 +10,7 @@ from families import (
     assert_sampled,
     assert_slopes,
 )
-from scipy import stats
+from scipy import special, stats
 from tails import assert_tail
 
 from eqsolve.demand.gamma import Gamma
@@ -77,6 +77,23 @@ def test_upper_tail_and_its_derivatives_in_the_shape():
     ]
     expected = {"sf": sf, "loss": loss, "second_loss": second_loss}
     assert_tail(Gamma, [0.1, 4.0, 1000.0], [30.0, 250.0, 1900.0], expected)
+
+
+def test_second_derivatives_exist_next_to_zero():
+    """There the cdf is x^a / Gamma(a + 1), whose derivatives in a are known."""
+    a, points = 0.1, jnp.array([1e-20, 1e-155, 1e-300])
+
+    @jax.jit
+    def curvatures(a):
+        def cdf(a):
+            return Gamma(a).cdf(points)
+
+        return jax.jacfwd(jax.jacfwd(cdf))(a), jax.jacfwd(jax.jacrev(cdf))(a)
+
+    log = np.log(points) - special.psi(a + 1)
+    expected = np.asarray(points) ** a / special.gamma(a + 1) * (log**2 - special.polygamma(1, a + 1))
+    for found in curvatures(a):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_the_quantile_inverts_both_tails():

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 import eqsolve as eqs
+from eqsolve.demand import DiscreteTable, Poisson, TwoPoint
+from eqsolve.demand.joint import EmpiricalPairs
+from eqsolve.expectation import expect
 
 
 def coins(params):
@@ -68,3 +71,18 @@ def test_a_game_refuses_odds_that_are_none(odds, match):
             pay={"a": {"u": 1.0}},
             total={"u": 1.0},
         )
+
+
+def test_finite_laws_are_summed_without_a_rule():
+    with jax.enable_x64(True):
+        table = DiscreteTable([1.0, 4.0, 9.0], [0.2, 0.3, 0.5])
+        assert float(expect(jnp.sqrt, table)) == pytest.approx(0.2 + 0.6 + 1.5, rel=1e-14)
+        slope = jax.grad(lambda p: expect(jnp.sqrt, TwoPoint(1.0, 4.0, p)))(0.3)
+        assert float(slope) == pytest.approx(1.0, rel=1e-14)
+        pairs = EmpiricalPairs([[1.0, 2.0], [3.0, 4.0]])
+        assert float(expect(lambda x: x[0] * x[1], pairs)) == pytest.approx(7.0, rel=1e-14)
+        assert np.isnan(jax.jit(lambda p: expect(jnp.sqrt, TwoPoint(1.0, 4.0, p)))(1.5))
+    with pytest.raises(ValueError, match="batch of shape"):
+        expect(jnp.sqrt, TwoPoint([1.0, 2.0], 4.0, 0.5))
+    with pytest.raises(ValueError, match="Poisson is discrete; without a rule"):
+        expect(jnp.sqrt, Poisson(3.0))

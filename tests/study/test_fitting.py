@@ -5,10 +5,12 @@ import jax
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
 
 from eqsolve.demand import Normal
-from eqsolve.study import StudyError, prepare, read_study
+from eqsolve.study import StudyError, prepare, read_study, run_study
 from eqsolve.study.beside import joined_results, results_of
+from eqsolve.study.config import Axis, Report
 from eqsolve.study.fitting import fitted
 from eqsolve.study.parameters import part_from
 from eqsolve.study.run import _preview
@@ -103,3 +105,20 @@ def test_the_built_in_study_refers_to_what_its_results_will_have():
     assert sweep.shape == sweep.beside["recorded"].shape == (41, 21)
     preview = _preview(sweep)
     assert preview["recorded: stock"].dims == preview["stock"].dims
+
+
+@pytest.mark.slow
+def test_the_restaurant_with_fitted_demand_holds_the_fractiles_where_nobody_switches():
+    study = read_study("restaurant-smooth")
+    sweep = {"margin": Axis(values=[0.2, 0.5]), "spill": Axis(values=[0.0, 0.9])}
+    alone = {"beside": {}, "sweep": sweep, "report": Report(), "figure": None}
+    results = run_study(dataclasses.replace(study, tables=study.tables.model_copy(update=alone)))
+    assert bool((results["certified"] == 1).all())
+    assert "0.551601     0.025237" in results.attrs["fit of parameters.demand"]
+    # the laws of the fit, by SciPy
+    fractiles = [
+        stats.norm(31.6395, 12.6461).ppf([0.2, 0.5]),
+        stats.weibull_min(2.34438, scale=25.3364).ppf([0.2, 0.5]),
+    ]
+    np.testing.assert_allclose(results["stock"].sel(plan="nash", spill=0.0), np.transpose(fractiles), rtol=1e-5)
+    assert bool((results["efficiency loss"].sel(spill=0.9) > 0).all())

@@ -98,7 +98,7 @@ def _run(name: str, out: Path | None, overwrite: bool, precision: str | None) ->
     notes = {"started": started.isoformat(timespec="seconds"), "seconds": f"{seconds:.1f}"}
     written = output.write_results(dataset, study, folder, overwrite=overwrite, notes=notes)
     click.echo(report.report_text(dataset, study.tables))
-    click.echo(f"{sweep.points} points in {seconds:.0f} s.")
+    click.echo(f"{sweep.total} points in {seconds:.0f} s.")
     click.echo(f"Results: {written.folder}")
     if written.figure is not None:
         click.echo(f"Figure:  {written.figure} (and .pdf)")
@@ -115,11 +115,11 @@ def _with_progress(sweep: Sweep, console: Console) -> Any:
         TextColumn("{task.fields[found]}"),
     )
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task("Compiling", total=sweep.points, found="")
+        task = bar.add_task("Compiling", total=sweep.total, found="")
 
         def on_chunk(chunk: Chunk) -> None:
             found = f"{chunk.failures} uncertified, regret {chunk.worst_regret:.1g}"
-            bar.update(task, completed=chunk.done, description="Solving", found=found)
+            bar.update(task, completed=chunk.done, total=chunk.total, description="Solving", found=found)
 
         return _interruptible(lambda: run_study(sweep, on_chunk))
 

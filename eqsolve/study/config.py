@@ -172,10 +172,12 @@ class StudyTables(Table):
     """The whole file.
 
     **Keys:** `mechanism`: a built-in name or "package.module:Name". `parameters`: its fixed keyword arguments: text,
-    numbers, lists of numbers, `{dataset, columns}`, or `{build, ...}` for an object with parameters of its own.
+    numbers, lists of numbers, `{dataset, columns}` (a law fitted to them with `fit`), or `{build, ...}` for an object
+    with parameters of its own.
     `sweep`: parameter ("name", "part.name" or "list[0]") -> axis. `nash` (with `solver`), `first_best`, `certify`:
-    fields of the solvers and of the search for better replies. `chunk`: points that are solved together. `precision`:
-    of all numbers.
+    fields of the solvers and of the search for better replies. `beside`: label -> another study (a name, or a path),
+    which is solved at the same points; its variables join the results as "label: name". `chunk`: points that are solved
+    together. `precision`: of all numbers.
     """
 
     title: str
@@ -186,6 +188,7 @@ class StudyTables(Table):
     nash: dict[str, Any] = {}
     first_best: dict[str, Any] = {}
     certify: dict[str, Any] = {}
+    beside: dict[str, str] = {}
     chunk: Annotated[int, Field(ge=1)] = 64
     precision: Literal["float64", "float32"] = "float64"
     report: Report = Report()

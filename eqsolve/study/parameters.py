@@ -10,20 +10,22 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
 from eqsolve._checks import unknown_name
 from eqsolve.study._errors import StudyError
 from eqsolve.study.data import observations
+from eqsolve.study.fitting import Fitted, fitted
 from eqsolve.study.mechanisms import keywords, part_named
 
-Arrays = dict[str, Any]  # argument name -> array, or the same for a nested part
+Arrays = dict[str, Any]  # argument name -> array or fitted law, or the same for a nested part
 
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A callable with its fixed keyword arguments: arrays, constants (text, whole numbers) and nested parts."""
+    """A callable with its fixed keyword arguments: arrays, fitted laws, constants (text, whole numbers), parts."""
 
     build: Callable[..., Any]
     where: str
@@ -31,8 +33,18 @@ class Part:
 
     def arrays(self) -> Arrays:
         """The arrays among the arguments, nested like the parts; these are shared by all points."""
-        kept = {name: value.arrays() if isinstance(value, Part) else value for name, value in self.arguments.items()}
-        return {name: value for name, value in kept.items() if isinstance(value, (dict, np.ndarray))}
+        kept = {name: _kept(value) for name, value in self.arguments.items()}
+        return {name: value for name, value in kept.items() if isinstance(value, (dict, np.ndarray, eqx.Module))}
+
+    def fits(self) -> dict[str, str]:
+        """Place in the study -> estimates and quality of the fit there."""
+        found: dict[str, str] = {}
+        for name, value in self.arguments.items():
+            if isinstance(value, Fitted):
+                found[f"{self.where}.{name}"] = value.text
+            elif isinstance(value, Part):
+                found |= value.fits()
+        return found
 
     def __call__(self, arrays: Arrays) -> Any:
         """Build with these arrays in place of its own, plus any that it does not have."""
@@ -41,6 +53,12 @@ class Part:
             if isinstance(value, Part):
                 given[name] = value(arrays[name])
         return self.build(**given)
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, Part):
+        return value.arrays()
+    return value.law if isinstance(value, Fitted) else value
 
 
 def part_from(build: Callable[..., Any], given: Mapping[str, Any], where: str, folder: Path) -> Part:
@@ -57,7 +75,7 @@ def _argument(value: Any, where: str, folder: Path) -> Any:
         if "build" in value:
             build = part_named(value["build"], f"{where}.build")
             return part_from(build, {name: v for name, v in value.items() if name != "build"}, where, folder)
-        return observations(value, where, folder)
+        return fitted(value, where, folder) if "fit" in value else observations(value, where, folder)
     if isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, list) and value and all(isinstance(entry, str) for entry in value):

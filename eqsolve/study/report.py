@@ -11,6 +11,7 @@ import xarray as xr
 from eqsolve._tables import number, table
 from eqsolve.equilibrium import STATUS_NAMES
 from eqsolve.plots.style import Format, shown
+from eqsolve.study.beside import certified_everywhere, results_of
 from eqsolve.study.config import Quantity, StudyTables
 from eqsolve.study.quantities import at, pick
 from eqsolve.study.results import CERTIFIED, FIRST_BEST, LOSS, NASH, PLAN, REGRET, RELATIVE_LOSS, TOTAL
@@ -65,14 +66,25 @@ def place_of_maximum(values: xr.DataArray) -> dict[str, float]:
 
 def report_text(dataset: xr.Dataset, tables: StudyTables) -> str:
     """The whole report as plain text: title, table, largest loss and counts."""
-    lines = [tables.title, "", table(*chosen_rows(dataset, tables)), "", *_largest_loss(dataset), ""]
+    fits = [line for name, text in dataset.attrs.items() if name.startswith("fit of ") for line in (text, "")]
+    lines = [tables.title, "", *fits, table(*chosen_rows(dataset, tables)), "", *_largest_loss(dataset), ""]
+    lines += _solved(dataset, "")
+    for label in tables.beside:
+        lines += _solved(results_of(dataset, label), f"{label}: ")
+    return "\n".join(lines) + "\n"
+
+
+def _solved(dataset: xr.Dataset, label: str) -> list[str]:
+    """How many points of both plans were solved and certified."""
+    lines: list[str] = []
     for plan, words in PLANS.items():
         found = counts(dataset, plan)
         statuses = ", ".join(f"{count} {name}" for name, count in found.statuses.items())
-        lines.append(f"{words}: {found.points} points, {found.uncertified} without certificate; status: {statuses}.")
+        solved = f"{found.points} points, {found.uncertified} without certificate; status: {statuses}."
+        lines.append(f"{label}{words}: {solved}")
         where = f" at {_place(found.worst_at, dataset)}" if found.worst_at else ""
         lines.append(f"  Largest gain from deviating found: {number(found.worst_regret)}{where}.")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def chosen_rows(dataset: xr.Dataset, tables: StudyTables) -> tuple[list[str], list[list[str]]]:
@@ -80,7 +92,7 @@ def chosen_rows(dataset: xr.Dataset, tables: StudyTables) -> tuple[list[str], li
     columns = tables.report.columns or _default_columns()
     swept = list(tables.sweep)
     arrays = [pick(dataset, column, swept, "report.columns") for column in columns]
-    certified = dataset[CERTIFIED].min(PLAN)
+    certified = certified_everywhere(dataset, tables.beside)
     rows: list[list[str]] = []
     chosen = [tables.report.rows.get(name) or _ends_and_middle(dataset[name].values) for name in swept]
     for values in itertools.product(*chosen):

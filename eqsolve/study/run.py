@@ -24,7 +24,9 @@ from jax.sharding import Mesh, PartitionSpec
 from eqsolve.batch import batch
 from eqsolve.problem import problem_of
 from eqsolve.study._errors import StudyError
-from eqsolve.study.files import Study
+from eqsolve.study.beside import joined_results
+from eqsolve.study.config import Report
+from eqsolve.study.files import Study, read_study
 from eqsolve.study.mechanisms import as_game, mechanism_named
 from eqsolve.study.names import imported
 from eqsolve.study.parameters import Part, Place, part_from, require_arguments, require_place
@@ -40,9 +42,9 @@ MOST_POINTS = 10_000_000  # results are held in memory
 class Progress:
     """What a run tells after each chunk.
 
-    **Fields:** `done`, `total`: points. `elapsed`: seconds since the start. `failures`: points so far whose Nash
-    equilibrium or first best has no certificate. `worst_regret`: the largest gain from deviating found so far, in the
-    unit of payoffs.
+    **Fields:** `done`, `total`: points, those of studies beside it included. `elapsed`: seconds since the start.
+    `failures`: points so far whose Nash equilibrium or first best has no certificate. `worst_regret`: the largest gain
+    from deviating found so far, in the unit of payoffs.
     """
 
     done: int
@@ -58,7 +60,7 @@ class Sweep:
 
     **Fields:** `part`: the mechanism and its fixed parameters. `places`: where swept values go. `grids`: parameter ->
     values. `task`: what is done at every point. `size`: points per chunk, filling included. `run`: the compiled
-    function from the parameters of a chunk to its `Point`s.
+    function from the parameters of a chunk to its `Point`s. `beside`: label -> another study, at the same points.
     """
 
     study: Study
@@ -68,6 +70,7 @@ class Sweep:
     task: Task
     size: int
     run: Callable[[Any], Point]
+    beside: dict[str, "Sweep"]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -78,6 +81,11 @@ class Sweep:
     def points(self) -> int:
         """The number of points of the grid."""
         return math.prod(self.shape)
+
+    @property
+    def total(self) -> int:
+        """The number of points to solve, those of studies beside it included."""
+        return self.points * (1 + len(self.beside))
 
     @property
     def chunks(self) -> int:
@@ -120,9 +128,8 @@ def prepare(study: Study) -> Sweep:
             )
         task = _task(study)
         _try_corners(part, places, grids, task)
-        sweep = Sweep(
-            study, part, places, grids, task, _chunk_size(study.tables.chunk, points), _solve(part, places, task)
-        )
+        size = _chunk_size(study.tables.chunk, points)
+        sweep = Sweep(study, part, places, grids, task, size, _solve(part, places, task), _beside(study))
         require_references(study.tables, _preview(sweep))
     return sweep
 
@@ -149,18 +156,34 @@ def run_study(study: Study | Sweep, on_chunk: Callable[[Progress], None] | None 
     """
     sweep = study if isinstance(study, Sweep) else prepare(study)
     started = time.monotonic()
-    found: list[Point] = []
     done, failures, worst = 0, 0, 0.0
-    for chunk in range(sweep.chunks):
-        point = sweep.compute(chunk)
-        found.append(point)
-        done += len(point.certified)
-        failures += int(np.sum(~point.certified))
-        worst = max(worst, point.worst_regret)
-        if on_chunk is not None:
-            on_chunk(Progress(done, sweep.points, time.monotonic() - started, failures, worst))
-    joined = jax.tree.map(lambda *leaves: np.concatenate(leaves), *found)
-    return _labelled(sweep, joined).assign_attrs(provenance(sweep.study.tables, sweep.task.methods, sweep.size))
+    results: dict[str, xr.Dataset] = {}
+    for label, one in ({"": sweep} | sweep.beside).items():
+        found: list[Point] = []
+        for chunk in range(one.chunks):
+            point = one.compute(chunk)
+            found.append(point)
+            done += len(point.certified)
+            failures += int(np.sum(~point.certified))
+            worst = max(worst, point.worst_regret)
+            if on_chunk is not None:
+                on_chunk(Progress(done, sweep.total, time.monotonic() - started, failures, worst))
+        joined = jax.tree.map(lambda *leaves: np.concatenate(leaves), *found)
+        fits = {f"fit of {place}": text for place, text in one.part.fits().items()}
+        facts = provenance(one.study.tables, one.task.methods, one.size) | fits
+        results[label] = _labelled(one, joined).assign_attrs(facts)
+    return joined_results(results.pop(""), results)
+
+
+def _beside(study: Study) -> dict[str, Sweep]:
+    """The studies beside this one, at its own points and in its precision."""
+    sweeps: dict[str, Sweep] = {}
+    for label, name in study.tables.beside.items():
+        other = read_study(study.folder / name if name.endswith(".toml") else name)
+        same = {"sweep": study.tables.sweep, "precision": study.tables.precision}
+        bare = {"beside": {}, "figure": None, "report": Report(extras=other.tables.report.extras)}
+        sweeps[label] = prepare(dataclasses.replace(other, tables=other.tables.model_copy(update=same | bare)))
+    return sweeps
 
 
 def _labelled(sweep: Sweep, points: Point) -> xr.Dataset:
@@ -180,7 +203,7 @@ def _preview(sweep: Sweep) -> xr.Dataset:
             " It must compute with JAX, without float(), int() or `if` on its parameters."
         ) from error
     zeros = jax.tree.map(lambda leaf: np.zeros((sweep.points, *leaf.shape[1:]), leaf.dtype), shapes)
-    return _labelled(sweep, zeros)
+    return joined_results(_labelled(sweep, zeros), {label: _preview(other) for label, other in sweep.beside.items()})
 
 
 def _task(study: Study) -> Task:

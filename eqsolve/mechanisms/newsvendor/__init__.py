@@ -1,6 +1,7 @@
 """Newsvendors: orders placed before demand is known."""
 
 from eqsolve.mechanisms.newsvendor.competing import CompetingNewsvendors
+from eqsolve.mechanisms.newsvendor.competing_smooth import SmoothCompetingNewsvendors
 from eqsolve.mechanisms.newsvendor.data_driven import SampleOrder, bootstrap_order, order_from_sample
 from eqsolve.mechanisms.newsvendor.exponential_utility import ExponentialUtility
 from eqsolve.mechanisms.newsvendor.price_setting import AdditivePriceSetting, MultiplicativePriceSetting, PricePlan
@@ -20,6 +21,7 @@ __all__ = [
     "RandomYield",
     "SampleOrder",
     "Sensitivities",
+    "SmoothCompetingNewsvendors",
     "bootstrap_order",
     "order_from_sample",
 ]

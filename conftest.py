@@ -1,4 +1,6 @@
-"""Settings of every test run: double precision, and names that docstring examples may use without importing them."""
+"""Settings of every test run: double precision, quick compiling, names that docstring examples use without an import."""
+
+import os
 
 import jax
 import jax.numpy as jnp
@@ -6,6 +8,13 @@ import numpy as np
 import pytest
 
 jax.config.update("jax_enable_x64", True)
+
+# Compiling is what the tests spend their time on, and a program that runs once need not be fast: without these
+# optimisations they take half the time. XLA_FLAGS= (set, and empty) compiles as for users.
+QUICKLY = "--xla_backend_optimization_level=0"
+if jax.__version_info__ < (0, 11):  # later releases do not know the option
+    QUICKLY += " --xla_cpu_use_fusion_emitters=false"
+os.environ.setdefault("XLA_FLAGS", QUICKLY)
 
 
 @pytest.fixture(autouse=True)

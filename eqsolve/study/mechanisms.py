@@ -13,7 +13,8 @@ from eqsolve.game import Game
 from eqsolve.study._errors import StudyError
 from eqsolve.study.names import imported
 
-HOMES = ("eqsolve.mechanisms.classic", "eqsolve.mechanisms.newsvendor")  # modules whose classes go by their bare name
+# modules whose classes go by their bare name
+HOMES = ("eqsolve.mechanisms.classic", "eqsolve.mechanisms.newsvendor", "eqsolve.demand", "eqsolve.demand.joint")
 
 
 def built_in_classes() -> dict[str, type[Any]]:
@@ -27,7 +28,7 @@ def built_in_classes() -> dict[str, type[Any]]:
         module = importlib.import_module(home)
         for name in getattr(module, "__all__", tuple(vars(module))):
             value = getattr(module, name)
-            if inspect.isclass(value) and not name.startswith("_"):
+            if inspect.isclass(value) and not inspect.isabstract(value) and not name.startswith("_"):
                 found[name] = value
     return found
 

@@ -3,7 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from eqsolve.demand import Normal
 from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
+from eqsolve.mechanisms.newsvendor import Newsvendor
 from eqsolve.study import StudyError
 from eqsolve.study.data import observations
 from eqsolve.study.parameters import Part, Place, part_from, require_place
@@ -30,6 +32,17 @@ def test_nested_parts_are_built_from_their_own_parameters():
     np.testing.assert_array_equal(built.cost, [1.0, 3.0])
     assert built.players == ("a", "b")
     assert float(part.arrays()["demand"]["intercept"]) == 10.0  # putting a value elsewhere changes nothing here
+
+
+def test_demand_goes_by_its_name():
+    demand = {"build": "Normal", "scale": 20.0}
+    part = part_from(Newsvendor, {"demand": demand, "price": 10.0, "cost": 4.0}, "parameters", HERE)
+    require_place(part, Place.parse("demand.loc"))
+    built = part(Place.parse("demand.loc").put(part.arrays(), 100.0))
+    assert isinstance(built.demand, Normal)
+    assert float(built.order()) == pytest.approx(Normal(100.0, 20.0).ppf(0.6))
+    with pytest.raises(StudyError, match=r"the name 'Distribution' is unknown"):
+        part_from(Newsvendor, {"demand": {"build": "Distribution"}}, "parameters", HERE)
 
 
 def test_nested_places_are_checked():

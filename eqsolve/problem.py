@@ -54,15 +54,18 @@ class Problem(eqx.Module):
         dtype = self.lower.dtype
         return jnp.concatenate([jnp.ravel(jnp.asarray(actions[a.name], dtype)) for a in self.game.actions])
 
+    @eqx.filter_jit
     def payoffs(self, x: Float[Array, " n"]) -> Float[Array, " players"]:
         """Every player's objective."""
         return self._weighted(self.game.expect(self.actions(x)))
 
+    @eqx.filter_jit
     def marginal(self, x: Float[Array, " n"]) -> Float[Array, " n"]:
         """The pseudogradient: each entry's derivative of its owner's objective."""
         gradients = self._gradients(x) if self.game.jacobian is None else self._supplied_gradients(x)
         return gradients[self.owners, np.arange(self.size)]
 
+    @eqx.filter_jit
     def marginal_and_jacobian(self, x: Float[Array, " n"]) -> tuple[Float[Array, " n"], Float[Array, "n n"]]:
         """The pseudogradient and its derivative in all actions."""
 

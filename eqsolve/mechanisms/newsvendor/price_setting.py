@@ -51,12 +51,19 @@ class PricePlan(eqx.Module):
 class _PriceSetting(eqx.Module):
     """What both forms of noise share: the search over the stocking factor."""
 
-    intercept: eqx.AbstractVar[Scalar]
-    slope: eqx.AbstractVar[Scalar]
-    cost: eqx.AbstractVar[Scalar]
-    noise: eqx.AbstractVar[Distribution]
-    salvage: eqx.AbstractVar[Scalar]
-    penalty: eqx.AbstractVar[Scalar]
+    intercept: Scalar
+    slope: Scalar
+    cost: Scalar
+    noise: Distribution
+    salvage: Scalar
+    penalty: Scalar
+
+    def __init__(
+        self, intercept: Any, slope: Any, cost: Any, noise: Distribution, salvage: Any = 0.0, penalty: Any = 0.0
+    ):
+        given = {"intercept": intercept, "slope": slope, "cost": cost, "noise": noise}
+        for name, value in _fields(type(self).__name__, **given, salvage=salvage, penalty=penalty).items():
+            setattr(self, name, value)
 
     @abc.abstractmethod
     def best_price(self, factor: Any) -> Scalar:
@@ -74,9 +81,10 @@ class _PriceSetting(eqx.Module):
     def riskless_price(self) -> Scalar:
         """The best price if the noise were its mean."""
 
-    @abc.abstractmethod
     def _marginal(self, factor: Scalar) -> Scalar:
         """The slope of profit in the stocking factor at the best price, up to a positive factor."""
+        gain = (self.best_price(factor) + self.penalty - self.cost) * self.noise.sf(factor)
+        return gain - (self.cost - self.salvage) * self.noise.cdf(factor)
 
     @abc.abstractmethod
     def _ordered(self, price: Scalar, riskless: Scalar, slack: Scalar) -> Bool[Array, ""]:
@@ -171,20 +179,6 @@ class AdditivePriceSetting(_PriceSetting):
     (29.42, 30.0)
     """
 
-    intercept: Scalar
-    slope: Scalar
-    cost: Scalar
-    noise: Distribution
-    salvage: Scalar
-    penalty: Scalar
-
-    def __init__(
-        self, intercept: Any, slope: Any, cost: Any, noise: Distribution, salvage: Any = 0.0, penalty: Any = 0.0
-    ):
-        given = {"intercept": intercept, "slope": slope, "cost": cost, "noise": noise}
-        for name, value in _fields("AdditivePriceSetting", **given, salvage=salvage, penalty=penalty).items():
-            setattr(self, name, value)
-
     def __check_init__(self) -> None:
         _check(self, "AdditivePriceSetting")
         require_positive(self.slope, "AdditivePriceSetting.slope")
@@ -207,10 +201,6 @@ class AdditivePriceSetting(_PriceSetting):
         """The best price if the noise were its mean [money/unit]."""
         top = self.intercept + self.slope * self.cost + self.noise.mean()
         return _nan_unless(self._valid, top / (2 * self.slope))
-
-    def _marginal(self, factor: Scalar) -> Scalar:
-        gain = (self.best_price(factor) + self.penalty - self.cost) * self.noise.sf(factor)
-        return gain - (self.cost - self.salvage) * self.noise.cdf(factor)
 
     def _ordered(self, price: Scalar, riskless: Scalar, slack: Scalar) -> Bool[Array, ""]:
         return price <= riskless + slack
@@ -238,20 +228,6 @@ class MultiplicativePriceSetting(_PriceSetting):
     >>> round(float(plan.price), 2), round(float(plan.riskless_price), 2)
     (23.66, 20.0)
     """
-
-    intercept: Scalar
-    slope: Scalar
-    cost: Scalar
-    noise: Distribution
-    salvage: Scalar
-    penalty: Scalar
-
-    def __init__(
-        self, intercept: Any, slope: Any, cost: Any, noise: Distribution, salvage: Any = 0.0, penalty: Any = 0.0
-    ):
-        given = {"intercept": intercept, "slope": slope, "cost": cost, "noise": noise}
-        for name, value in _fields("MultiplicativePriceSetting", **given, salvage=salvage, penalty=penalty).items():
-            setattr(self, name, value)
 
     def __check_init__(self) -> None:
         _check(self, "MultiplicativePriceSetting")
@@ -282,10 +258,6 @@ class MultiplicativePriceSetting(_PriceSetting):
     def riskless_price(self) -> Scalar:
         """The best price if the noise were its mean [money/unit]; a goodwill penalty plays no part in it."""
         return _nan_unless(self._valid, self.slope * self.cost / (self.slope - 1))
-
-    def _marginal(self, factor: Scalar) -> Scalar:
-        gain = (self.best_price(factor) + self.penalty - self.cost) * self.noise.sf(factor)
-        return gain - (self.cost - self.salvage) * self.noise.cdf(factor)
 
     def _ordered(self, price: Scalar, riskless: Scalar, slack: Scalar) -> Bool[Array, ""]:
         return price >= riskless - slack

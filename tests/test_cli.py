@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def run(runner, *arguments):
 def test_studies_lists_names_with_descriptions(runner):
     result = runner.invoke(command.program, ["studies"])
     assert result.exit_code == 0
-    assert "restaurant  Two outlets stock lamb and steak" in result.output
+    assert re.search(r"^restaurant +Two outlets stock lamb and steak", result.output, re.MULTILINE)
 
 
 def test_version(runner):
@@ -107,7 +108,7 @@ def test_earlier_results_are_refused_before_anything_is_computed(runner, study, 
 
 
 class PreparedStudy:
-    points = 3
+    points = total = 3
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ from pathlib import Path
 from eqsolve.study import command
 
 class PreparedStudy:
-    points = 3
+    points = total = 3
 
 def busy(sweep, on_chunk):
     Path({str(tmp_path / "busy")!r}).touch()

@@ -24,7 +24,7 @@ def test_the_built_in_study_refers_to_what_its_results_will_have():
 
 
 @pytest.mark.slow
-def test_stocks_lie_between_the_exact_ends_of_equilibrium(results):
+def test_stocks_lie_between_the_exact_ends_of_equilibrium_and_competition_never_gains(results):
     demand = load_restaurant_demand().select("lamb", "steak")
     stock = results["stock"].sel(plan="nash")
     for margin in MARGINS:
@@ -34,10 +34,6 @@ def test_stocks_lie_between_the_exact_ends_of_equilibrium(results):
             assert np.all((ends.lowest - 1e-6 <= found) & (found <= ends.highest + 1e-6))
             stored = results["equilibrium_ends.lowest"].sel(margin=margin, spill=spill)
             np.testing.assert_allclose(stored, ends.lowest, rtol=1e-12)
-
-
-@pytest.mark.slow
-def test_every_point_is_certified_and_competition_never_gains(results):
     assert bool((results["certified"] == 1).all())
     np.testing.assert_allclose(results["efficiency loss"].sel(spill=0.0), 0.0, atol=1e-6)  # nothing links the outlets
     assert bool((results["efficiency loss"] > -1e-6).all())

@@ -1,4 +1,4 @@
-"""Settings of every test run: double precision, quick compiling, names that docstring examples use without an import."""
+"""Settings of every test run: double precision, quick compiling, names that docstring examples need not import."""
 
 import os
 

@@ -27,6 +27,7 @@ from eqsolve.expectation import (
     QuasiMonteCarlo,
     Rule,
     Scenarios,
+    demand_itself,
     expect,
     expect_piecewise_linear,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "best_response",
     "certify",
     "compare",
+    "demand_itself",
     "enumerate_equilibria",
     "expect",
     "expect_piecewise_linear",

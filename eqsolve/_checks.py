@@ -36,6 +36,8 @@ def unknown_name(what: str, name: object, known: Iterable[str]) -> str:
 
 def as_array(value: Any, dtype: Any, what: str) -> jax.Array:
     """`value` as an array of `dtype`; an error that names `what` where it is not numeric."""
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(value)):
+        value = jnp.asarray(value)  # lists may hold numbers that are traced
     if not isinstance(value, jax.Array):
         try:
             given = np.asarray(value)

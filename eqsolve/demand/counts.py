@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from eqsolve._fields import require_values
+from eqsolve.demand import _random
 from eqsolve.demand._incomplete import (
     beta_integrals,
     gamma_integrals,
@@ -164,7 +165,7 @@ class Poisson(Count):
         return self.mu
 
     def _sample(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Values:
-        return jax.random.poisson(key, self.mu, shape).astype(self.dtype)
+        return _random.poisson(key, self.mu, shape, self.dtype)
 
 
 class NegativeBinomial(Count):
@@ -227,7 +228,7 @@ class NegativeBinomial(Count):
     def _sample(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Values:
         mixing, counting = jax.random.split(key)
         rate = jax.random.gamma(mixing, self.n, shape, self.dtype) * (1 - self.p) / self.p
-        return jax.random.poisson(counting, rate, shape).astype(self.dtype)
+        return _random.poisson(counting, rate, shape, self.dtype)
 
 
 def _require_probability(p: Array, what: str) -> None:

@@ -16,9 +16,10 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from eqsolve._fields import as_fields
+from eqsolve._fields import as_fields, require_values
 from eqsolve.demand import _random
 
 Values = Float[Array, "*batch"]
@@ -174,9 +175,16 @@ class Discrete(Distribution):
         return self._checked(self._density(self._argument(x)))
 
 
-def parameters(owner: str, **given: Any) -> dict[str, Array]:
-    """The parameters of a family as arrays of one precision; an error that names the field where one is no number."""
-    return as_fields(owner, **given)
+def parameters(owner: str, infinite: tuple[str, ...] = (), /, **given: Any) -> dict[str, Array]:
+    """The parameters of a family as arrays of one precision.
+
+    An error names the field where one is no number, or no finite one and not among those that may be `infinite`.
+    """
+    fields = as_fields(owner, **given)
+    for name, value in fields.items():
+        if isinstance(value, jax.Array) and name not in infinite:
+            require_values(value, np.isfinite, f"{owner}.{name}", "give finite numbers")
+    return fields
 
 
 Formula = Callable[[Any, Values], Values]

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from eqsolve._fields import require_nonnegative, require_positive, require_values
+from eqsolve.demand._random import without_slope
 from eqsolve.demand.distribution import Continuous, Discrete, Distribution, Values, parameters
 
 
@@ -216,7 +217,7 @@ class Mixture(Distribution):
         which, *keys = jax.random.split(key, len(self.components) + 1)
         chosen = jax.random.categorical(which, jnp.log(self.weights), shape=shape)
         drawn = [law._sample(part, shape) for law, part in zip(self.components, keys, strict=True)]
-        return jnp.choose(chosen, drawn, mode="clip")
+        return without_slope(jnp.choose(chosen, drawn, mode="clip"), self.weights)
 
 
 class ContinuousMixture(Mixture, Continuous):

@@ -41,7 +41,7 @@ class TruncatedLogNormal(Continuous):
     upper: Float[Array, "*batch"]
 
     def __init__(self, s: Any, scale: Any = 1.0, lower: Any = 0.0, upper: Any = jnp.inf):
-        fields = parameters("TruncatedLogNormal", s=s, scale=scale, lower=lower, upper=upper)
+        fields = parameters("TruncatedLogNormal", ("lower", "upper"), s=s, scale=scale, lower=lower, upper=upper)
         self.s, self.scale, self.lower, self.upper = fields.values()
         require_positive(self.s, "TruncatedLogNormal.s")
         require_positive(self.scale, "TruncatedLogNormal.scale")

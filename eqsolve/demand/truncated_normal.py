@@ -43,7 +43,7 @@ class TruncatedNormal(Continuous):
     upper: Float[Array, "*batch"]
 
     def __init__(self, loc: Any, scale: Any = 1.0, lower: Any = 0.0, upper: Any = jnp.inf):
-        fields = parameters("TruncatedNormal", loc=loc, scale=scale, lower=lower, upper=upper)
+        fields = parameters("TruncatedNormal", ("lower", "upper"), loc=loc, scale=scale, lower=lower, upper=upper)
         self.loc, self.scale, self.lower, self.upper = fields.values()
         require_positive(self.scale, "TruncatedNormal.scale")
         standard.require_bounds(self.lower, self.upper, "TruncatedNormal")

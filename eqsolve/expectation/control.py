@@ -45,9 +45,10 @@ class Sums(eqx.Module):
 
     def mean_and_error(self, samples: int) -> tuple[PyTree, PyTree]:
         """The mean of the values from the origin, and its standard error."""
-        mean = jax.tree.map(lambda first: first / samples, self.first)
-        variance = jax.tree.map(lambda second, mean: second / samples - mean**2, self.second, mean)
-        return mean, jax.tree.map(lambda variance: _standard_error(variance, samples), variance)
+        count = float(samples)  # a whole number may be too large for 32 bits
+        mean = jax.tree.map(lambda first: first / count, self.first)
+        variance = jax.tree.map(lambda second, mean: second / count - mean**2, self.second, mean)
+        return mean, jax.tree.map(lambda variance: _standard_error(variance, samples - 1), variance)
 
 
 class ControlledSums(eqx.Module):
@@ -66,25 +67,28 @@ class ControlledSums(eqx.Module):
 
     def mean_and_error(self, samples: int) -> tuple[PyTree, PyTree]:
         """The mean of the values less what the controls explain, from the origin, and its standard error."""
-        means = jax.tree.map(lambda first: first / samples, self.values.first)
-        control = self.control / samples
-        spread = self.square / samples - jnp.outer(control, control)
+        count = float(samples)
+        means = jax.tree.map(lambda first: first / count, self.values.first)
+        control = self.control / count
+        spread = self.square / count - jnp.outer(control, control)
         # slopes are constants to a derivative: any slope gives the same mean but for noise
-        together = jax.tree.map(lambda cross, mean: cross / samples - mean[..., None] * control, self.cross, means)
+        together = jax.tree.map(lambda cross, mean: cross / count - mean[..., None] * control, self.cross, means)
         slopes = jax.tree.map(lambda rows: jax.lax.stop_gradient(_slopes(spread, rows)), together)
 
+        freedom = samples - 1 - control.size
+
         def left(second: Array, mean: Array, slope: Array, rows: Array) -> Array:
-            return _standard_error(second / samples - mean**2 - jnp.sum(slope * rows, axis=-1), samples)
+            return _standard_error(second / count - mean**2 - jnp.sum(slope * rows, axis=-1), freedom)
 
         error = jax.tree.map(left, self.values.second, means, slopes, together)
         return jax.tree.map(lambda mean, slope: mean - jnp.sum(slope * control, axis=-1), means, slopes), error
 
 
-def _standard_error(variance: Array, samples: int) -> Array:
-    if samples == 1:
+def _standard_error(variance: Array, freedom: int) -> Array:
+    if freedom < 1:
         return jnp.full_like(variance, jnp.nan)
     variance = jax.lax.stop_gradient(variance)
-    return jnp.sqrt(jnp.where(variance < 0, 0.0, variance) / (samples - 1))
+    return jnp.sqrt(jnp.where(variance < 0, 0.0, variance) / float(freedom))
 
 
 def _slopes(spread: Float[Array, "controls controls"], together: Float[Array, "*shape controls"]) -> Array:

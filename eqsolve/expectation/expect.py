@@ -8,7 +8,7 @@ from jaxtyping import Array, PyTree
 from eqsolve.demand.finite import FiniteDemand
 from eqsolve.demand.joint.joint import JointDiscrete
 from eqsolve.expectation.gauss import Gauss
-from eqsolve.expectation.law_rule import LawRule
+from eqsolve.expectation.law_rule import LawRule, where_valid
 from eqsolve.expectation.scenarios import Scenarios
 
 
@@ -42,7 +42,12 @@ def expect(fn: Callable[[Any], PyTree], demand: Any, rule: LawRule | None = None
     (14.375, 0.75)
     """
     if rule is None and isinstance(demand, (FiniteDemand, JointDiscrete)):
-        return SUM.expect(fn, _single(demand))
+        return where_valid(demand, SUM.expect(fn, _single(demand)))
+    if rule is not None and not isinstance(rule, LawRule):
+        raise TypeError(
+            f"expect: rule is {rule!r}; give Gauss(), MonteCarlo(key=...), QuasiMonteCarlo(key=...), or None, which"
+            " sums finite laws exactly."
+        )
     return (Gauss() if rule is None else rule).integrate(fn, demand, kinks)
 
 

@@ -31,8 +31,9 @@ class Gauss(LawRule):
     **Arguments:**
 
     - `law`: function `params -> Distribution` of one continuous demand; None where the parameters are the distribution.
-    - `nodes`: nodes per piece; at 32 a piece is exact to rounding for smooth integrands of polynomial growth. With k
-      kinks there are k + 2 pieces.
+    - `nodes`: nodes per piece; at 32 a piece is exact to rounding for smooth integrands of moderate growth. With k
+      kinks there are k + 2 pieces. Levels end one rounding unit below 1, so what heavy tails hold beyond is lost: of
+      E(X^2) of a log-normal law 1e-5 for s = 2 and 1e-2 for s = 3 in 64 bit, 5e-4 for s = 1 in 32 bit.
     - `breakpoints`: function `(params, actions) -> kinks`, a number, an array or a tuple of them [units]: the demands
       at which the integrand has a kink or a jump, for instance the stock. Those outside the support do no harm.
 
@@ -56,8 +57,9 @@ class Gauss(LawRule):
     breakpoints: Callable[[PyTree, PyTree], Any] | None = eqx.field(static=True, default=None)
 
     def __check_init__(self) -> None:
-        if self.nodes < 2:
-            raise ValueError(f"Gauss.nodes is {self.nodes}; give at least 2.")
+        super().__check_init__()
+        if not isinstance(self.nodes, int) or self.nodes < 2:
+            raise ValueError(f"Gauss.nodes is {self.nodes!r}; give a whole number of at least 2.")
         require_callable(self.breakpoints, "Gauss.breakpoints")
         require_no_captured_arrays(self.breakpoints, "Gauss.breakpoints")
 
@@ -65,8 +67,7 @@ class Gauss(LawRule):
         """The breakpoints at these parameters and actions."""
         return () if self.breakpoints is None else self.breakpoints(params, actions)
 
-    def integrate(self, function: Callable[[PyTree], PyTree], law: Distribution, kinks: Any = ()) -> PyTree:
-        """E[function(X)] by the rule split at `kinks`."""
+    def _integrate(self, function: Callable[[PyTree], PyTree], law: Distribution, kinks: Any) -> PyTree:
         _require_one_continuous(law)
         levels, weights = _levels(law.cdf(_as_vector(kinks, law.dtype)), self.nodes)
         values = jax.vmap(function, out_axes=-1)(law.ppf(levels))
@@ -76,10 +77,14 @@ class Gauss(LawRule):
 def _require_one_continuous(law: Distribution) -> None:
     name = type(law).__name__
     if not isinstance(law, Distribution):
-        raise TypeError(f"Gauss integrates over {name}; give a Distribution of one demand.")
+        raise TypeError(
+            f"Gauss integrates over {name}; give a Distribution of one demand, or for several demands the rule"
+            " MonteCarlo or QuasiMonteCarlo."
+        )
     if law.discrete:
         raise ValueError(
-            f"Gauss: {name} is discrete; without a rule `expect` sums finite laws exactly, others need MonteCarlo."
+            f"Gauss: {name} is discrete; without a rule `expect` sums DiscreteTable, Empirical and TwoPoint exactly,"
+            " other discrete laws need MonteCarlo."
         )
     if law.shape != ():
         raise ValueError(f"Gauss: {name} has a batch of shape {law.shape}; use jax.vmap over single distributions.")

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 from jaxtyping import PyTree
 
 from eqsolve._checks import require_callable, require_no_captured_arrays
@@ -24,6 +26,13 @@ class LawRule(Rule):
         """E[function(shock)], leaf by leaf of what `function` returns."""
         return self.integrate(function, self.law_of(params), self.kinks_of(params, actions))
 
+    def integrate(self, function: Callable[[PyTree], PyTree], law: Any, kinks: Any = ()) -> PyTree:
+        """E[function(X)] for X of the given law, NaN where the law is none.
+
+        `kinks` is where `function` has kinks, for rules that can use it.
+        """
+        return where_valid(law, self._integrate(function, law, kinks))
+
     def law_of(self, params: PyTree) -> Any:
         """The law at these parameters."""
         return params if self.law is None else self.law(params)
@@ -34,5 +43,10 @@ class LawRule(Rule):
         return ()
 
     @abc.abstractmethod
-    def integrate(self, function: Callable[[PyTree], PyTree], law: Any, kinks: Any = ()) -> PyTree:
-        """E[function(X)] for X of the given law; `kinks` is where `function` has kinks, for rules that can use it."""
+    def _integrate(self, function: Callable[[PyTree], PyTree], law: Any, kinks: Any) -> PyTree:
+        """The same for a valid law."""
+
+
+def where_valid(law: Any, found: PyTree) -> PyTree:
+    """`found`, or NaN where the law's parameters are out of range: comparisons with a NaN point hide it."""
+    return jax.tree.map(lambda value: jnp.where(jnp.all(law._valid), value, jnp.nan), found)

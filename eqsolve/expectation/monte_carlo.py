@@ -11,6 +11,7 @@ from eqsolve._checks import require_callable, require_no_captured_arrays
 from eqsolve.demand import _random
 from eqsolve.expectation.control import Control, ControlledSums, Sums
 from eqsolve.expectation.estimate import Estimate
+from eqsolve.expectation.law_rule import where_valid
 from eqsolve.expectation.sampled import (
     Law,
     SampledRule,
@@ -40,14 +41,15 @@ class MonteCarlo(SampledRule):
     - `antithetic`: draw in pairs with opposite uniform numbers, u and 1 - u, through the quantile. Less noise where the
       function rises or falls in every demand, more work per draw.
     - `control`: function `law -> (function, mean)`: what is averaged too, a number or an array, and its known mean. The
-      part of the noise that moves with it is taken out by regression. `demand_itself` suits every law with a mean.
+      part of the noise that moves with it is taken out by regression, at the price of a bias of the order of
+      1 / points. `demand_itself` suits every law with a mean.
     - `chunk`: about how many draws are in memory at a time on each device; by default 2^16 on CPU and 2^22 elsewhere.
     - `devices`: those that share the work, such as `tuple(jax.devices())`; None for where the inputs are. Do not set it
       inside another `shard_map`.
 
     **Derivatives:** first, forward and reverse, along the draws: right in actions and parameters where the function is
     continuous; a jump, such as a stock-out indicator, contributes nothing and makes the derivative wrong. Second
-    derivatives miss the kinks (those of a sample average do). In the parameters of a law with discrete components,
+    derivatives miss the kinks (those of a sample average do): solve a game with this rule by `BestReply`. In the parameters of a law with discrete components,
     whose draws do not move, derivatives are NaN; use `Scenarios`, or `jax.lax.stop_gradient` on the law for the others.
 
     **Errors:** `TypeError` and `ValueError` for impossible settings, a law that is none, or a batch of laws (use
@@ -67,6 +69,7 @@ class MonteCarlo(SampledRule):
     control: Control | None = eqx.field(static=True, kw_only=True, default=None)
 
     def __check_init__(self) -> None:
+        super().__check_init__()
         require_callable(self.control, "MonteCarlo.control")
         require_no_captured_arrays(self.control, "MonteCarlo.control")
         if self.antithetic and self.points % 2:
@@ -85,7 +88,8 @@ class MonteCarlo(SampledRule):
         origin = jax.tree.map(lambda value: jax.lax.stop_gradient(value[..., 0]), pilot)
         samples = self.points // 2 if self.antithetic else self.points
         gap, error = self._total(self._sums(function, law, origin), samples).mean_and_error(samples)
-        return Estimate(jax.tree.map(jnp.add, origin, gap), error, self.points)
+        mean = jax.tree.map(jnp.add, origin, gap)
+        return Estimate(where_valid(law, mean), where_valid(law, error), self.points)
 
     def _total(self, sums: Callable[[Array, int], PyTree], samples: int) -> PyTree:
         """The sums over all samples: over whole blocks and over what is left."""
@@ -109,7 +113,12 @@ class MonteCarlo(SampledRule):
 
         if self.control is None:
             return plain
-        watched, known = self.control(law)
+        control = self.control(law)
+        if not (isinstance(control, tuple) and len(control) == 2 and callable(control[0])):
+            raise TypeError(
+                f"MonteCarlo.control returned {control!r}; return a function and its mean, (function, mean)."
+            )
+        watched, known = control
 
         def both(x: Array) -> tuple[PyTree, Array]:
             return function(x), jnp.ravel(jnp.asarray(watched(x), law.dtype) - known)

@@ -1,5 +1,6 @@
 """The closed form for what newsvendors earn: functions that are piecewise linear in one demand."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import jax.numpy as jnp
@@ -25,7 +26,8 @@ def expect_piecewise_linear(demand: Distribution, slopes: Any, knots: Any, inter
 
     **Returns:** the expectation, of the demand's batch shape; with derivatives in everything, to second order where the
     demand has them.
-    **Errors:** `ValueError` unless there is one slope more than knots.
+    **Errors:** `TypeError` for what is no distribution or no sequence; `ValueError` unless there is one slope more than
+    knots.
     **Source:** integration by parts: the slope changes by $s_k - s_{k-1}$ at $t_k$.
 
     >>> from eqsolve.demand.uniform import Uniform
@@ -33,6 +35,11 @@ def expect_piecewise_linear(demand: Distribution, slopes: Any, knots: Any, inter
     >>> round(float(profit), 2)
     180.0
     """
+    if not isinstance(demand, Distribution):
+        raise TypeError(f"expect_piecewise_linear: demand is {demand!r}; give a Distribution of one demand.")
+    for name, given in (("slopes", slopes), ("knots", knots)):
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise TypeError(f"expect_piecewise_linear: {name} is {given!r}; give a sequence such as (10.0, 0.0).")
     slopes, knots = list(slopes), list(knots)
     if len(slopes) != len(knots) + 1:
         raise ValueError(

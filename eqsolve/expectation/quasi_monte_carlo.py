@@ -12,7 +12,18 @@ from jaxtyping import Array, PyTree
 from eqsolve.expectation import lattice, sobol
 from eqsolve.expectation.estimate import Estimate
 from eqsolve.expectation.lattice import Lattice
-from eqsolve.expectation.sampled import Law, SampledRule, dimension, moving, require_law, transported, values_at
+from eqsolve.expectation.law_rule import where_valid
+from eqsolve.expectation.sampled import (
+    Law,
+    SampledRule,
+    dimension,
+    moving,
+    require_law,
+    require_whole,
+    transported,
+    values_at,
+    whole,
+)
 from eqsolve.expectation.sequences import Sequence
 from eqsolve.expectation.sobol import Sobol
 from eqsolve.expectation.streaming import block_sums
@@ -35,7 +46,9 @@ class QuasiMonteCarlo(SampledRule):
     - `law`: function `params -> law` of one demand or of several; None where the parameters are the law.
     - `key`: a random key, such as `jax.random.key(0)`.
     - `points`: of each randomisation, a power of two.
-    - `randomisations`: how many, >= 2.
+    - `randomisations`: how many, >= 2. The function is evaluated at `points` times as many. Standard errors from so few
+      are rough: take intervals from a t distribution with one degree of freedom less than there are randomisations,
+      and take them wider for lattices, whose errors have heavier tails.
     - `sequence`: "sobol" (up to 32 demands and 2^30 points) or "lattice" (16 and 2^20).
     - `chunk`, `devices`: as in `MonteCarlo`; they do not change the points.
 
@@ -52,12 +65,13 @@ class QuasiMonteCarlo(SampledRule):
     (8192, True)
     """
 
-    points: int = eqx.field(static=True, kw_only=True, default=2**13)
-    randomisations: int = eqx.field(static=True, kw_only=True, default=8)
+    points: int = eqx.field(static=True, kw_only=True, default=2**13, converter=whole)
+    randomisations: int = eqx.field(static=True, kw_only=True, default=8, converter=whole)
     sequence: Literal["sobol", "lattice"] = eqx.field(static=True, kw_only=True, default="sobol")
 
     def __check_init__(self) -> None:
-        if self.sequence not in SEQUENCES:
+        super().__check_init__()
+        if not isinstance(self.sequence, str) or self.sequence not in SEQUENCES:
             raise ValueError(f'QuasiMonteCarlo.sequence is {self.sequence!r}; give "sobol" or "lattice".')
         most = SEQUENCES[self.sequence][1].MOST_POINTS
         if self.points.bit_count() != 1 or self.points > most:
@@ -65,11 +79,8 @@ class QuasiMonteCarlo(SampledRule):
                 f"QuasiMonteCarlo.points is {self.points:,}; give a power of two up to {most:,} for the sequence"
                 f" {self.sequence!r}."
             )
-        if self.randomisations < 2:
-            raise ValueError(
-                f"QuasiMonteCarlo.randomisations is {self.randomisations}; give at least 2: their spread is the"
-                " standard error."
-            )
+        # their spread is the standard error
+        require_whole(self.randomisations, "QuasiMonteCarlo.randomisations", least=2)
 
     def estimate(self, function: Callable[[PyTree], PyTree], law: Law) -> Estimate:
         """E[function(X)] for X of the given law, with its standard error.
@@ -93,7 +104,8 @@ class QuasiMonteCarlo(SampledRule):
             return values_at(function, moving(law, transported(law, points.points(block))), law.dtype)
 
         # values are summed about one of them: a sum of many like values would lose digits
-        pilot = values_at(function, transported(law, jnp.full((1, dimension(law)), 0.5, law.dtype)), law.dtype)
+        first = jax.tree.map(lambda leaf: leaf[0], every).points(jnp.uint32(0))[:1]
+        pilot = values_at(function, transported(law, first), law.dtype)
         origin = jax.tree.map(lambda value: jax.lax.stop_gradient(value[..., 0]), pilot)
 
         def sums(block: Array) -> PyTree:
@@ -107,7 +119,7 @@ class QuasiMonteCarlo(SampledRule):
         )
         error = jax.tree.map(lambda mean: _standard_error(jax.lax.stop_gradient(mean)), means)
         mean = jax.tree.map(lambda mean: jnp.mean(mean, axis=-1), means)
-        return Estimate(mean, error, self.points * self.randomisations)
+        return Estimate(where_valid(law, mean), where_valid(law, error), self.points * self.randomisations)
 
 
 def _standard_error(means: Array) -> Array:

@@ -1,6 +1,7 @@
 """What Monte Carlo and quasi Monte Carlo share: points that are generated, averaged and forgotten."""
 
 import abc
+import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
+from eqsolve.demand._random import without_slope
 from eqsolve.demand.distribution import Distribution
 from eqsolve.demand.joint.joint import JointDiscrete, JointDistribution
 from eqsolve.demand.joint.marginals import Coupled
@@ -24,19 +26,23 @@ def default_chunk() -> int:
     return 2**16 if jax.default_backend() == "cpu" else 2**22
 
 
+def whole(value: Any) -> Any:
+    """Whole numbers of any library as Python's; all else as it is."""
+    return int(value) if isinstance(value, numbers.Integral) and not isinstance(value, bool) else value
+
+
 class SampledRule(LawRule):
     """A rule that averages over generated points, and says how far off the average may be."""
 
     key: PRNGKeyArray = eqx.field(kw_only=True)
-    points: int = eqx.field(static=True, kw_only=True, default=2**16)
-    chunk: int = eqx.field(static=True, kw_only=True, default_factory=default_chunk)
+    points: int = eqx.field(static=True, kw_only=True, default=2**16, converter=whole)
+    chunk: int = eqx.field(static=True, kw_only=True, default_factory=default_chunk, converter=whole)
     devices: Devices = eqx.field(static=True, kw_only=True, default=None)
 
     def __check_init__(self) -> None:
         name = type(self).__name__
         for what, value in (("points", self.points), ("chunk", self.chunk)):
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name}.{what} is {value!r}; give a whole number of at least 1.")
+            require_whole(value, f"{name}.{what}", least=1)
         _require_key(self.key, f"{name}.key")
         if self.devices is not None and not (isinstance(self.devices, tuple) and self.devices):
             raise ValueError(f"{name}.devices is {self.devices!r}; give a tuple such as tuple(jax.devices()), or None.")
@@ -45,10 +51,15 @@ class SampledRule(LawRule):
     def estimate(self, function: Callable[[PyTree], PyTree], law: Law) -> Estimate:
         """E[function(X)] for X of the given law, with its standard error."""
 
-    def integrate(self, function: Callable[[PyTree], PyTree], law: Any, kinks: Any = ()) -> PyTree:
-        """E[function(X)]; kinks make no difference."""
+    def _integrate(self, function: Callable[[PyTree], PyTree], law: Any, kinks: Any) -> PyTree:
         del kinks
         return self.estimate(function, law).mean
+
+
+def require_whole(value: Any, what: str, least: int) -> None:
+    """Raise where a setting is no whole number of at least `least`."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{what} is {value!r}; give a whole number of at least {least}.")
 
 
 def _require_key(key: Any, what: str) -> None:
@@ -87,27 +98,10 @@ def values_at(function: Callable[[PyTree], PyTree], points: Array, dtype: Any) -
 
 def moving(law: Law, points: Array) -> Array:
     """The points, with derivatives in the law's parameters only where a parameter moves every point."""
-    return _unmoved(points, law) if _has_steps(law) else points
+    return without_slope(points, law) if _has_steps(law) else points
 
 
 def _has_steps(law: Law) -> bool:
     if isinstance(law, Coupled):
         return any(marginal.discrete for marginal in law.marginals)
     return isinstance(law, JointDiscrete) or (isinstance(law, Distribution) and law.discrete)
-
-
-@eqx.filter_custom_jvp
-def _unmoved(points: Array, law: Law) -> Array:
-    del law
-    return points
-
-
-@_unmoved.def_jvp
-def _unmoved_rule(primals: tuple[Array, Any], tangents: tuple[Array | None, Any]) -> tuple[Array, Array]:
-    """Probabilities change, points do not: the slope along the draws would be zero, and wrong."""
-    points, _ = primals
-    moved, law_tangent = tangents
-    slope = jnp.zeros_like(points) if moved is None else moved
-    for leaf in jax.tree.leaves(law_tangent):
-        slope += jnp.nan * jnp.sum(leaf)
-    return points, slope

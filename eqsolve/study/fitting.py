@@ -12,7 +12,7 @@ import eqsolve.demand
 from eqsolve._checks import unknown_name
 from eqsolve.demand import Distribution
 from eqsolve.demand.fitting import Ranking, fit_best, fit_copula
-from eqsolve.demand.joint import GaussianCopula
+from eqsolve.demand.joint import JointDistribution
 from eqsolve.study._errors import StudyError, explained
 from eqsolve.study.config import Table
 from eqsolve.study.data import observations
@@ -36,7 +36,7 @@ class Fitting(Table):
 class Fitted:
     """A law fitted to observations. `text`: estimates, standard errors and the fit's quality, for every family."""
 
-    law: Distribution | GaussianCopula
+    law: Distribution | JointDistribution
     text: str
 
 

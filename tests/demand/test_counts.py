@@ -6,6 +6,7 @@ from families import assert_identities, assert_parameter_derivatives, assert_sam
 from scipy import stats
 
 from eqsolve.demand.counts import NegativeBinomial, Poisson
+from eqsolve.demand.finite import DiscreteTable
 
 POINTS = np.array([-2.5, 0.0, 0.25, 1.0, 19.0, 20.0, 20.75, 60.0])
 FAMILIES = [
@@ -114,3 +115,13 @@ def test_parameters_outside_their_range():
         Poisson(0.0)
     with pytest.raises(ValueError, match=r"NegativeBinomial.p is 1.0; give probabilities above zero and below one"):
         NegativeBinomial(2.0, 1.0)
+
+
+def test_large_means_are_drawn_with_their_spread():
+    draws = np.asarray(Poisson(1e9).sample(jax.random.key(0), (20_000,)))
+    np.testing.assert_allclose(draws.std(), 1e9**0.5, rtol=5 / np.sqrt(2 * 20_000))
+    assert abs(draws.mean() - 1e9) < 5 * (1e9 / 20_000) ** 0.5
+
+
+def test_lists_may_hold_traced_numbers():
+    assert float(jax.grad(lambda w: DiscreteTable([1.0, 3.0], [1 - w, w]).mean())(0.3)) == pytest.approx(2.0)

@@ -10,7 +10,7 @@ from families import (
 )
 from scipy import stats
 
-from eqsolve.demand.exponential import Exponential
+from eqsolve.demand import Empirical, Exponential, Normal, TruncatedNormal, affine
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +39,15 @@ def test_exponential_losses_however_small():
         [4.999999983333334e-17, 0.0048374180359595734, 0.10262639418441606, 0.11049557881226595, 1.1353352832366126]
     )
     np.testing.assert_allclose(law.overstock(y), 2 * half, rtol=1e-14)
+
+
+def test_parameters_must_be_finite():
+    for make, message in (
+        (lambda: Normal(np.nan, 1.0), r"Normal\.loc is nan; give finite numbers"),
+        (lambda: Normal(0.0, [1.0, np.inf]), r"Normal\.scale\[1\] is inf"),
+        (lambda: affine(Normal(), loc=np.inf), r"affine\.loc is inf"),
+        (lambda: Empirical([1.0, 2.0], [np.inf, 1.0]), r"Empirical\.weights\[0\] is inf"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make()
+    assert float(TruncatedNormal(0.0, 1.0, upper=np.inf).support()[1]) == np.inf

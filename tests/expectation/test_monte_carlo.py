@@ -12,9 +12,9 @@ import pytest
 from scipy import stats
 
 import eqsolve as eqs
-from eqsolve.demand import Normal, Poisson, Uniform
+from eqsolve.demand import Normal, Poisson, Uniform, mixture
 from eqsolve.demand.joint import Independent, MultivariateNormal
-from eqsolve.expectation import MonteCarlo, demand_itself, expect
+from eqsolve.expectation import MonteCarlo, QuasiMonteCarlo, demand_itself, expect
 
 LAW = Normal(100.0, 20.0)
 KEY = jax.random.key(7)
@@ -141,6 +141,26 @@ def test_probabilities_have_no_derivative_along_the_draws():
     assert abs(rule.estimate(lambda x: x, Poisson(20.0)).mean - 20.0) < 5 * np.sqrt(20 / 1000)
 
 
+def test_weights_of_a_mixture_have_no_derivative_along_the_draws():
+    def mean(share, loc):
+        law = mixture((Normal(loc, 2.0), Normal(13.0, 2.0)), [1 - share, share])
+        return MonteCarlo(key=KEY, points=2000).integrate(lambda x: x, law)
+
+    by_share, by_loc = jax.grad(mean, argnums=(0, 1))(0.3, 10.0)
+    assert np.isnan(by_share)  # an average over draws from a component stays where it is
+    assert abs(by_loc - 0.7) < 5 * np.sqrt(0.21 / 2000)
+
+
+def test_too_few_draws_for_their_controls_say_so():
+    found = MonteCarlo(key=KEY, points=2, control=demand_itself).estimate(lambda x: jnp.minimum(x, 100.0), LAW)
+    assert np.isnan(found.standard_error)
+
+
+def test_what_compares_with_points_of_no_law_is_nan():
+    for rule in (None, MonteCarlo(key=KEY, points=100), QuasiMonteCarlo(key=KEY, points=128)):
+        assert np.isnan(jax.jit(lambda s, rule=rule: expect(lambda x: x > 110.0, Normal(100.0, s), rule))(-20.0))
+
+
 def test_bad_parameters_give_nan_and_bad_settings_an_error():
     rule = MonteCarlo(key=KEY, points=100)
     assert np.isnan(jax.jit(lambda scale: expect(lambda x: x, Normal(0.0, scale), rule))(-1.0))
@@ -154,12 +174,18 @@ def test_bad_parameters_give_nan_and_bad_settings_an_error():
         ({"chunk": -1}, "chunk is -1"),
         ({"devices": ()}, "tuple"),
         ({"control": 3}, "MonteCarlo.control"),
+        ({"points": 1.5, "antithetic": True}, "points is 1.5; give a whole number"),
     ):
         with pytest.raises((ValueError, TypeError), match=message):
             MonteCarlo(key=KEY, **settings)
     for key in (0, jax.random.split(KEY, 2), jnp.zeros(2)):
         with pytest.raises(TypeError, match=r"MonteCarlo.key is .*give one random key, such as jax.random.key"):
             MonteCarlo(key=key)
+    assert MonteCarlo(key=KEY, points=np.int64(1000)).points == 1000
+    with pytest.raises(TypeError, match="returned 3.0; return a pair"):
+        MonteCarlo(key=KEY, points=10, control=lambda law: 3.0).integrate(lambda x: x, LAW)
+    with pytest.raises(TypeError, match="expect: rule is .*give Gauss"):
+        expect(lambda x: x, LAW, MonteCarlo)
     with pytest.raises(TypeError, match="draws from int"):
         expect(lambda x: x, 3, rule)
     with pytest.raises(ValueError, match="batch of shape"):

@@ -113,6 +113,8 @@ def test_impossible_settings_say_what_is_possible():
         ({"points": 1000}, "points is 1,000; give a power of two up to 1,073,741,824"),
         ({"points": 2**21, "sequence": "lattice"}, "power of two up to 1,048,576 for the sequence 'lattice'"),
         ({"points": 0}, "points is 0"),
+        ({"points": 1024.0}, "points is 1024.0; give a whole number"),
+        ({"sequence": ["sobol"]}, "sequence is"),
         ({"randomisations": 1}, "randomisations is 1; give at least 2"),
         ({"sequence": "halton"}, 'sequence is \'halton\'; give "sobol" or "lattice"'),
     ):
@@ -121,6 +123,11 @@ def test_impossible_settings_say_what_is_possible():
     many = Independent(*[Uniform() for _ in range(17)])
     with pytest.raises(ValueError, match="17 components, but the sequence 'lattice' at most 16; use MonteCarlo"):
         expect(lambda x: x[0], many, QuasiMonteCarlo(key=KEY, sequence="lattice"))
+
+
+def test_the_function_need_not_be_finite_at_the_median():
+    found = expect(lambda x: jnp.sin(x) / x, Normal(0.0, 1.0), QuasiMonteCarlo(key=KEY, points=256))
+    np.testing.assert_allclose(found, 0.855624, atol=1e-3)
 
 
 def test_piecewise_linear_functions_need_no_nodes():

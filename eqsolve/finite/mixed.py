@@ -63,6 +63,11 @@ class MixedEquilibrium(eqx.Module):
         shares = [gain / jnp.where(self.scale[p] > 0, self.scale[p], 1.0) for p, gain in self.regret.items()]
         return jnp.max(jnp.stack(shares), axis=0)
 
+    @property
+    def is_pure(self) -> bool:
+        """Whether every player plays one strategy for certain."""
+        return all(len(own) == 1 for own in self.named().values())
+
     def named(self) -> dict[str, dict[str, float]]:
         """Player -> strategy -> probability, strategies that are never played left out."""
         names = dict(self.strategies)

@@ -37,8 +37,9 @@ def test_chicken():
     np.testing.assert_allclose(best.probabilities, [[0.5, 0.25], [0.25, 0.0]], atol=1e-9)
     np.testing.assert_allclose(best.objective, 10.5, rtol=1e-12)
     worst = correlated_equilibrium(FiniteGame(CHICKEN), worst=True)
-    # vertex by hand: obedience of both to "dare" binds and so does that to "swerve"; or never both swerve
-    assert worst.objective < 9
+    # by hand: both dare as often as obeying "dare" allows, half as often as either outcome with one daring
+    np.testing.assert_allclose(worst.probabilities, [[0, 0.4], [0.4, 0.2]], atol=1e-9)
+    np.testing.assert_allclose(worst.objective, 7.2, rtol=1e-9)
     np.testing.assert_allclose(brute_gain(CHICKEN, worst.probabilities), [0, 0], atol=1e-9)
     one = correlated_equilibrium(FiniteGame(CHICKEN), {"player 2": 1.0})
     np.testing.assert_allclose(list(one.payoffs.values()), [2, 7], atol=1e-9)

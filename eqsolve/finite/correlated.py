@@ -44,6 +44,8 @@ def correlated_equilibrium(
 ) -> CorrelatedEquilibrium:
     """The correlated equilibrium that is best, or worst, for an objective: a linear programme.
 
+    The programme has one variable per pure profile and is held as a dense table: for up to some thousands of profiles.
+
     **Arguments:** `game`: with concrete payoffs. `objective`: player -> weight of its payoff, 0 where left out; by
     default 1 for everybody (welfare). `worst`: minimise the objective instead.
     **Returns:** a `CorrelatedEquilibrium`; one always exists. Where several are equally good, any one of them.

@@ -69,7 +69,7 @@ class FiniteGame(eqx.Module):
             raise ValueError(f"FiniteGame.payoffs has shape {self.payoffs.shape}; give every player a strategy.")
         self.players = player_names(named if players is None else players, count, "FiniteGame.players", "player")
         self.strategies = _strategy_names(strategies, self.players, sizes)
-        require_finite({"payoffs": self.payoffs}, "FiniteGame")
+        require_finite(self, "FiniteGame")
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -88,7 +88,7 @@ class FiniteGame(eqx.Module):
     def expected(self, profile: Any) -> OrderedDict[str, Float[Array, ""]]:
         """By player, the expected payoff of `profile`."""
         values = self.deviation_payoffs(profile).values()
-        return self._by_player(value @ own for value, own in zip(values, self.mixtures(profile), strict=True))
+        return self._by_player(jnp.sum(value * own) for value, own in zip(values, self.mixtures(profile), strict=True))
 
     def regret(self, profile: Any) -> OrderedDict[str, Float[Array, ""]]:
         """By player, the largest gain over `profile` by changing its own part: zero for all at an equilibrium only.

@@ -65,7 +65,7 @@ class RegretMatching(LearningRule):
         regrets, mixtures = list(memory), list(played)
         for i, tensor in enumerate(payoffs):
             values = deviation_values(tensor, mixtures, i)
-            grown = regrets[i] + values - values @ mixtures[i]
+            grown = regrets[i] + values - jnp.sum(values * mixtures[i])
             regrets[i] = jnp.maximum(grown, 0.0) if self.plus else grown
             mixtures[i] = _in_proportion(regrets[i])
         return tuple(regrets), tuple(mixtures)

@@ -212,5 +212,5 @@ def _largest_regret(payoffs: Array, mixtures: Mixtures) -> Float[Array, ""]:
     gains: list[Array] = []
     for i, tensor in enumerate(payoffs):
         values = deviation_values(tensor, mixtures, i)
-        gains.append(jnp.max(values) - values @ mixtures[i])
+        gains.append(jnp.max(values) - jnp.sum(values * mixtures[i]))
     return jnp.max(jnp.stack(gains))

@@ -32,7 +32,7 @@ def as_mixtures(
         if absent := [player for player in players if player not in profile]:
             raise ValueError(f"The profile has no entry {absent[0]!r}; give every player's mixture: {list(players)}.")
         profile = [profile[player] for player in players]
-    if isinstance(profile, str) or len(profile) != len(players):
+    if isinstance(profile, str) or not hasattr(profile, "__len__") or len(profile) != len(players):
         raise ValueError(f"The profile {profile!r} does not have one entry for each of the players {list(players)}.")
     return tuple(_mixture(*entry, dtype) for entry in zip(players, strategies, profile, strict=True))
 

@@ -159,7 +159,7 @@ def test_a_payoff_that_is_nan_off_the_grid_gives_no_gain():
     certificate = certify_mixed(extension, [[0.0, 1.0]])
     assert np.isnan(certificate.gain["x"])
     assert np.isnan(certificate.relative_gain)
-    with pytest.raises(ValueError, match=r"payoffs'\] is nan at index \[0, 2\]"):
+    with pytest.raises(ValueError, match=r"FiniteGame.payoffs is nan at index \[0, 2\]"):
         mixed_extension(extension.game, 3)
 
 

@@ -141,7 +141,7 @@ def test_dominance_by_mixtures(third, beaten):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: FiniteGame([[[1.0, np.nan]], [[0.0, 0.0]]]), r"payoffs'\] is nan at index \[0, 0, 1\]"),
+        (lambda: FiniteGame([[[1.0, np.nan]], [[0.0, 0.0]]]), r"FiniteGame.payoffs is nan at index \[0, 0, 1\]"),
         (lambda: FiniteGame(np.zeros((2, 3))), r"FiniteGame.payoffs has shape \(2, 3\); give \[players, n_1"),
         (lambda: FiniteGame(np.zeros((2, 3, 0))), "give every player a strategy"),
         (lambda: FiniteGame({"a": [[1]], "b": [[1, 2]]}), "a tensor of the same shape"),
@@ -152,6 +152,7 @@ def test_dominance_by_mixtures(third, beaten):
         (lambda: FiniteGame(DILEMMA).expected([[1, 1], [1, 0]]), "give probabilities of at least 0 that sum to 1"),
         (lambda: FiniteGame(DILEMMA).expected([[1], [1, 0]]), "give 2 probabilities"),
         (lambda: FiniteGame(DILEMMA).expected([[1, 0]]), "one entry for each of the players"),
+        (lambda: FiniteGame(DILEMMA).expected(None), "The profile None does not have one entry"),
         (lambda: FiniteGame(DILEMMA).expected({"row": [1, 0]}), "no entry 'column'"),
         (lambda: FiniteGame(DILEMMA, strategies=NAMES).expected(("quite", "quiet")), "Did you mean 'quiet'"),
         (lambda: FiniteGame(DILEMMA).restricted({"rows": ["a"]}), "Did you mean 'row'"),

@@ -49,8 +49,9 @@ class MonteCarlo(SampledRule):
 
     **Derivatives:** first, forward and reverse, along the draws: right in actions and parameters where the function is
     continuous; a jump, such as a stock-out indicator, contributes nothing and makes the derivative wrong. Second
-    derivatives miss the kinks (those of a sample average do): solve a game with this rule by `BestReply`. In the parameters of a law with discrete components,
-    whose draws do not move, derivatives are NaN; use `Scenarios`, or `jax.lax.stop_gradient` on the law for the others.
+    derivatives miss the kinks (those of a sample average do): solve a game with this rule by `BestReply`. Where draws
+    do not move with a parameter, as in laws with discrete components and in the weights of a mixture, derivatives are
+    NaN; use `Scenarios`, or `jax.lax.stop_gradient` on the law for the derivatives in all else.
 
     **Errors:** `TypeError` and `ValueError` for impossible settings, a law that is none, or a batch of laws (use
     `jax.vmap`). Invalid traced parameters give NaN.

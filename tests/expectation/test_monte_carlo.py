@@ -182,9 +182,9 @@ def test_bad_parameters_give_nan_and_bad_settings_an_error():
         with pytest.raises(TypeError, match=r"MonteCarlo.key is .*give one random key, such as jax.random.key"):
             MonteCarlo(key=key)
     assert MonteCarlo(key=KEY, points=np.int64(1000)).points == 1000
-    with pytest.raises(TypeError, match="returned 3.0; return a pair"):
+    with pytest.raises(TypeError, match="return a function and its mean"):
         MonteCarlo(key=KEY, points=10, control=lambda law: 3.0).integrate(lambda x: x, LAW)
-    with pytest.raises(TypeError, match="expect: rule is .*give Gauss"):
+    with pytest.raises(TypeError, match="expect: rule is"):
         expect(lambda x: x, LAW, MonteCarlo)
     with pytest.raises(TypeError, match="draws from int"):
         expect(lambda x: x, 3, rule)

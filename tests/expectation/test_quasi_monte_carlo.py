@@ -115,7 +115,7 @@ def test_impossible_settings_say_what_is_possible():
         ({"points": 0}, "points is 0"),
         ({"points": 1024.0}, "points is 1024.0; give a whole number"),
         ({"sequence": ["sobol"]}, "sequence is"),
-        ({"randomisations": 1}, "randomisations is 1; give at least 2"),
+        ({"randomisations": 1}, "randomisations is 1; give a whole number of at least 2"),
         ({"sequence": "halton"}, 'sequence is \'halton\'; give "sobol" or "lattice"'),
     ):
         with pytest.raises(ValueError, match=message):

@@ -37,6 +37,15 @@ def require_vector(value: Array, what: str, least: int = 1) -> None:
         raise ValueError(f"{what} has shape {value.shape}; give a vector of {least} or more numbers, one per entry.")
 
 
+def require_broadcast(owner: str, **shapes: tuple[int, ...]) -> None:
+    """Raise where the shapes of `owner`'s fields do not broadcast against each other."""
+    try:
+        np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        found = ", ".join(f"{name} {shape}" for name, shape in shapes.items() if shape)
+        raise ValueError(f"{owner}: the shapes of {found} do not fit together; give shapes that broadcast.") from None
+
+
 def require_scalar(value: Array, what: str) -> None:
     """Raise where `value` is not a single number."""
     if value.shape != ():

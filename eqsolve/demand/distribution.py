@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from eqsolve._fields import as_fields, require_values
+from eqsolve._fields import as_fields, require_broadcast, require_values
 from eqsolve.demand import _random
 
 Values = Float[Array, "*batch"]
@@ -184,6 +184,7 @@ def parameters(owner: str, infinite: tuple[str, ...] = (), /, **given: Any) -> d
     for name, value in fields.items():
         if isinstance(value, jax.Array) and name not in infinite:
             require_values(value, np.isfinite, f"{owner}.{name}", "give finite numbers")
+    require_broadcast(owner, **{name: value.shape for name, value in fields.items() if isinstance(value, jax.Array)})
     return fields
 
 

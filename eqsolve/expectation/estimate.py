@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import PyTree
 
 from eqsolve._tables import number, table
@@ -28,6 +29,8 @@ class Estimate(eqx.Module):
     points: int = eqx.field(static=True)
 
     def __str__(self) -> str:
+        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(self)):
+            return repr(self)
         rows: list[tuple[str, str, str]] = []
         means, errors = jax.tree_util.tree_leaves_with_path(self.mean), jax.tree.leaves(self.standard_error)
         for (path, mean), error in zip(means, errors, strict=True):

@@ -33,6 +33,10 @@ class LawRule(Rule):
         """
         return where_valid(law, self._integrate(function, law, kinks))
 
+    def check(self, params: PyTree) -> None:
+        """Raise where concrete parameters make no law."""
+        self.law_of(params)
+
     def law_of(self, params: PyTree) -> Any:
         """The law at these parameters."""
         return params if self.law is None else self.law(params)

@@ -45,6 +45,7 @@ def test_parameters_must_be_finite():
     for make, message in (
         (lambda: Normal(np.nan, 1.0), r"Normal\.loc is nan; give finite numbers"),
         (lambda: Normal(0.0, [1.0, np.inf]), r"Normal\.scale\[1\] is inf"),
+        (lambda: Normal([1.0, 2.0], [1.0, 2.0, 3.0]), r"the shapes of loc \(2,\), scale \(3,\) do not fit together"),
         (lambda: affine(Normal(), loc=np.inf), r"affine\.loc is inf"),
         (lambda: Empirical([1.0, 2.0], [np.inf, 1.0]), r"Empirical\.weights\[0\] is inf"),
     ):

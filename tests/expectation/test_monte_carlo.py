@@ -200,6 +200,23 @@ def order_bounds(params, earlier):
     return {"order": jnp.array(0.0)}, {"order": jnp.array(200.0)}
 
 
+def normal_law(params):
+    return Normal(params["loc"], params["scale"])
+
+
+def test_a_game_refuses_concrete_parameters_that_make_no_law():
+    with pytest.raises(ValueError, match=r"Normal\.scale is -1\.0; give numbers above zero"):
+        eqs.Game(
+            {"loc": 100.0, "scale": -1.0},
+            actions=[eqs.Action("order", (), "newsvendor")],
+            bounds=order_bounds,
+            outcomes=profit_of,
+            rule=MonteCarlo(normal_law, key=KEY),
+            pay={"newsvendor": {"profit": 1.0}},
+            total={"profit": 1.0},
+        )
+
+
 @pytest.mark.slow
 def test_a_game_may_take_its_expectation_over_draws():
     game = eqs.Game(

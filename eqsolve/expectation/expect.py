@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from eqsolve.demand.finite import FiniteDemand
 from eqsolve.demand.joint.joint import JointDiscrete
+from eqsolve.demand.transform import Affine, Mixture
 from eqsolve.expectation.gauss import Gauss
 from eqsolve.expectation.law_rule import LawRule, where_valid
 from eqsolve.expectation.scenarios import Scenarios
@@ -20,8 +22,8 @@ def expect(fn: Callable[[Any], PyTree], demand: Any, rule: LawRule | None = None
     - `fn`: function of one realised demand [units]; returns a number, an array or a pytree of them.
     - `demand`: a `Distribution`; for `MonteCarlo` and `QuasiMonteCarlo` also a joint law, of which `fn` gets one number
       per component.
-    - `rule`: how the expectation is taken; by default an exact sum for finite laws (tables, samples, two points) and
-      `Gauss()` for all others. Its own `law` and `breakpoints` are not used.
+    - `rule`: how the expectation is taken; by default an exact sum for finite laws (tables, samples, two points,
+      shifts and mixtures of them) and `Gauss()` for all others. Its own `law` and `breakpoints` are not used.
       `MonteCarlo(...).estimate(fn, demand)` also gives the standard error.
     - `kinks`: the demands at which `fn` has a kink or a jump [units], a number, an array or a tuple; `Gauss` splits
       there and is exact to rounding only if all are named. They may be traced and carry derivatives.
@@ -41,24 +43,37 @@ def expect(fn: Callable[[Any], PyTree], demand: Any, rule: LawRule | None = None
     >>> round(float(value), 3), round(float(slope), 3)
     (14.375, 0.75)
     """
-    if rule is None and isinstance(demand, (FiniteDemand, JointDiscrete)):
-        return where_valid(demand, SUM.expect(fn, _single(demand)))
     if rule is not None and not isinstance(rule, LawRule):
         raise TypeError(
             f"expect: rule is {rule!r}; give Gauss(), MonteCarlo(key=...), QuasiMonteCarlo(key=...), or None, which"
             " sums finite laws exactly."
         )
+    if rule is None and _is_finite(demand):
+        return where_valid(demand, SUM.expect(fn, demand))
     return (Gauss() if rule is None else rule).integrate(fn, demand, kinks)
 
 
-def _single(law: FiniteDemand | JointDiscrete) -> FiniteDemand | JointDiscrete:
+def _is_finite(law: Any) -> bool:
+    """Whether a single law has finitely many values."""
+    if isinstance(law, Mixture):
+        return all(map(_is_finite, law.components))
+    if isinstance(law, Affine):
+        return _is_finite(law.base)
     if isinstance(law, FiniteDemand) and law.shape != ():
         name = type(law).__name__
         raise ValueError(f"expect: {name} has a batch of shape {law.shape}; use jax.vmap over single distributions.")
-    return law
+    return isinstance(law, (FiniteDemand, JointDiscrete))
 
 
-def _scenarios(law: FiniteDemand | JointDiscrete) -> tuple[Array, Array]:
+def _scenarios(law: Any) -> tuple[Array, Array]:
+    """All values of a finite law and their probabilities."""
+    if isinstance(law, Affine):
+        values, probabilities = _scenarios(law.base)
+        return law.loc + law.scale * values, probabilities
+    if isinstance(law, Mixture):
+        tables = [_scenarios(component) for component in law.components]
+        shares = [weight * probabilities for weight, (_, probabilities) in zip(law.weights, tables, strict=True)]
+        return jnp.concatenate([values for values, _ in tables]), jnp.concatenate(shares)
     return law.scenarios()
 
 

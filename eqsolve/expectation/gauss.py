@@ -83,8 +83,8 @@ def _require_one_continuous(law: Distribution) -> None:
         )
     if law.discrete:
         raise ValueError(
-            f"Gauss: {name} is discrete; without a rule `expect` sums DiscreteTable, Empirical and TwoPoint exactly,"
-            " other discrete laws need MonteCarlo."
+            f"Gauss: {name} is discrete; without a rule `expect` sums finite laws exactly, those with infinitely many"
+            " values need MonteCarlo."
         )
     if law.shape != ():
         raise ValueError(f"Gauss: {name} has a batch of shape {law.shape}; use jax.vmap over single distributions.")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import eqsolve as eqs
-from eqsolve.demand import DiscreteTable, Poisson, TwoPoint
+from eqsolve.demand import DiscreteTable, Poisson, TwoPoint, affine, mixture
 from eqsolve.demand.joint import EmpiricalPairs
 from eqsolve.expectation import expect
 
@@ -77,6 +77,9 @@ def test_finite_laws_are_summed_without_a_rule():
     with jax.enable_x64(True):
         table = DiscreteTable([1.0, 4.0, 9.0], [0.2, 0.3, 0.5])
         assert float(expect(jnp.sqrt, table)) == pytest.approx(0.2 + 0.6 + 1.5, rel=1e-14)
+        moved = mixture((affine(table, loc=1.0, scale=2.0), TwoPoint(0.0, 4.0, 0.5)), [0.25, 0.75])
+        by_hand = 0.25 * (0.2 * 3**2 + 0.3 * 9**2 + 0.5 * 19**2) + 0.75 * 0.5 * 4**2
+        assert float(expect(lambda x: x**2, moved)) == pytest.approx(by_hand, rel=1e-14)
         slope = jax.grad(lambda p: expect(jnp.sqrt, TwoPoint(1.0, 4.0, p)))(0.3)
         assert float(slope) == pytest.approx(1.0, rel=1e-14)
         pairs = EmpiricalPairs([[1.0, 2.0], [3.0, 4.0]])

@@ -4,6 +4,7 @@ Maximising average profit over the sample (sample average approximation) gives t
 share of observations reaches the critical fractile; no distribution is fitted.
 """
 
+from numbers import Integral, Real
 from typing import Any
 
 import equinox as eqx
@@ -13,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from eqsolve._checks import require_finite
-from eqsolve._fields import as_fields, require_nonnegative, require_values, require_vector
+from eqsolve._fields import as_fields, require_nonnegative, require_scalar, require_values, require_vector
 
 Scalar = Float[Array, ""]
 Vector = Float[Array, " observations"]
@@ -47,10 +48,11 @@ def order_from_sample(
     """The order that maximises average profit over observed demands.
 
     **Arguments:** `sample`: demands [units], shape `[observations]`. `price`, `cost`, `salvage`, `penalty`, `tax`:
-    numbers as in `Newsvendor`, with its corners (0 where a unit short costs nothing, `inf` where leftovers earn money,
-    never negative). `weights`: >= 0, shape `[observations]`, in any scale; None for equal ones.
-    **Returns:** the smallest optimal order [units]. That a share of the sample equals the fractile is decided with a
-    tolerance of the rounding of both.
+    single numbers as in `Newsvendor`, with its corners (0 where a unit short costs nothing, `inf` where leftovers earn
+    money, never negative); several by `jax.vmap`. `weights`: >= 0, shape `[observations]`, in any scale; None for equal
+    ones.
+    **Returns:** the smallest optimal order [units], never an observation of weight zero. That a share of the sample
+    equals the fractile is decided with a tolerance of the rounding of both.
     **Errors:** `TypeError` and `ValueError` that name the argument, the value and the remedy; traced values out of
     range give NaN.
     **Source:** Levi, Roundy and Shmoys, Provably near-optimal sampling-based policies for stochastic inventory control
@@ -90,12 +92,16 @@ def bootstrap_order(
     >>> float(found.order), bool(found.order_interval[0] < 75.0 < found.order_interval[1])
     (75.0, True)
     """
+    if not isinstance(resamples, Integral) or isinstance(resamples, bool):
+        raise TypeError(f"bootstrap_order: resamples is {resamples!r}; give a whole number.")
+    if not isinstance(confidence, Real) or isinstance(confidence, bool):
+        raise TypeError(f"bootstrap_order: confidence is {confidence!r}; give a Python number between 0 and 1.")
     if resamples < 1:
         raise ValueError(f"bootstrap_order: resamples is {resamples}; give 1 or more.")
     if not 0 < confidence < 1:
         raise ValueError(f"bootstrap_order: confidence is {confidence}; give a number between 0 and 1.")
     case = _Case("bootstrap_order", sample, price, cost, salvage, penalty, tax, weights)
-    return _bootstrap(key, case, resamples, confidence)
+    return _bootstrap(key, case, int(resamples), float(confidence))
 
 
 class _Case(eqx.Module):
@@ -115,6 +121,7 @@ class _Case(eqx.Module):
         given = {"price": price, "cost": cost, "salvage": salvage, "penalty": penalty, "tax": tax}
         fields = as_fields(owner, sample=sample, weights=weights, **given)
         for name in given:
+            require_scalar(fields[name], f"{owner}: {name}")
             setattr(self, name, fields[name])
         sample, weights = fields["sample"], fields["weights"]
         require_vector(sample, f"{owner}: sample")
@@ -138,7 +145,8 @@ class _Case(eqx.Module):
         reached = jnp.cumsum(weights)
         # a fractile computed from money, and shares from sums, are rounded: what agrees up to that is equal
         slack = jnp.finfo(weights.dtype).eps * (8 + weights.size / 2)
-        first = jnp.argmax(reached >= (fractile - slack) * reached[-1])
+        enough = reached >= (fractile - slack) * reached[-1]
+        first = jnp.argmax(enough & (weights > 0))
         corner = jnp.where(overage < 0, jnp.inf, 0.0)
         order = jnp.where(interior, jnp.maximum(self.sample[first], 0.0), corner)
         return jnp.where(self._valid, order, jnp.nan)

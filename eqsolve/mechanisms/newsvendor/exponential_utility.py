@@ -90,9 +90,15 @@ class ExponentialUtility(eqx.Module):
 
     @eqx.filter_jit
     def certainty_equivalent(self, order: Any) -> Values:
-        """The sure profit [money] that is as good as what an order [units] brings."""
+        """The sure profit [money] that is as good as what an order [units] brings.
+
+        NaN for a negative order. `inf` is the limit of ever larger orders where leftovers cost or earn money, else NaN.
+        """
         vendor, r = self.vendor, self.aversion
         order = vendor._order(order)
+        endless = jnp.isposinf(order)
+        limit = jnp.where(vendor.overage > 0, -jnp.inf, jnp.where(vendor.overage < 0, jnp.inf, jnp.nan))
+        order = jnp.where(endless, 1.0, order)
         shift, below, above = self._tails(order)
         lost = (vendor.price - vendor.salvage) * below + vendor.penalty * above
         averse = r > 0
@@ -102,7 +108,8 @@ class ExponentialUtility(eqx.Module):
         small = jnp.log1p(rate * jnp.where(scaled, 0.0, lost))
         large = shift + jnp.log(jnp.where(scaled, jnp.exp(-shift) + rate * lost, 1.0))
         burden = jnp.where(averse, jnp.where(scaled, large, small) / rate, lost)
-        return self._checked((vendor.price - vendor.cost - vendor.tax) * order - burden)
+        value = (vendor.price - vendor.cost - vendor.tax) * order - burden
+        return self._checked(jnp.where(endless, limit, value))
 
     def _slope(self, order: Values) -> Values:
         """The slope u U - o L of expected utility in the order, up to a positive factor."""

@@ -95,6 +95,9 @@ class _PriceSetting(eqx.Module):
         """The best price and order over all stocking factors of the noise's support.
 
         **Arguments:** `candidates`: how many sign changes of the slope to report and compare; more are not looked at.
+        Only plans with a price of at least the cost and an order of at least zero are compared. Where there is none,
+        price, factor, order and profit are NaN: no such plan earns anything, and without a penalty it is best not to
+        sell. A negative profit means that no plan earns anything, either.
         **Returns:** a `PricePlan`, differentiable in all parameters where the noise is continuous. The search sees the
         slope at 2000 points, half of them evenly spaced in z, half in probability: two stationary points between
         neighbours go unseen.
@@ -114,9 +117,12 @@ class _PriceSetting(eqx.Module):
         # profit may also be largest at an end of the support
         ends = jax.lax.stop_gradient(factors[jnp.array([0, -1])])
         points = jnp.concatenate([jnp.where(found, roots, ends[0]), ends])
-        values = jax.vmap(lambda z: self.profit(self.best_price(z), z))(points)
-        best = points[jnp.argmax(jnp.where(jnp.isnan(values), -jnp.inf, values))]
-        best = jnp.where(jnp.any(jnp.isfinite(values)), best, jnp.nan)
+        prices = jax.vmap(self.best_price)(points)
+        values = jax.vmap(self.profit)(prices, points)
+        # a loss on each of a negative number of units is not a profit
+        sound = (prices >= self.cost) & (jax.vmap(self.order)(prices, points) >= 0) & jnp.isfinite(values)
+        best = points[jnp.argmax(jnp.where(sound, values, -jnp.inf))]
+        best = jnp.where(jnp.any(sound), best, jnp.nan)
         price, riskless = self.best_price(best), self.riskless_price()
         return PricePlan(
             price=price,
@@ -167,7 +173,9 @@ class AdditivePriceSetting(_PriceSetting):
     - `cost` $c$: > 0 [money/unit]. `noise` $X$: a `Distribution` [units].
     - `salvage` $s$: < cost [money/unit]. `penalty` $g$: goodwill per unit short, >= 0 [money/unit].
 
-    Demand is not clipped at zero, as in the source: choose noise with $a - b p + X \ge 0$ at prices of interest.
+    Demand is not clipped at zero, as in the source, which assumes that positive demand is possible: choose noise with
+    $a - b p + X \ge 0$ at prices of interest. Where no plan has a price of at least the cost and an order of zero or
+    more, the plan is NaN.
 
     **Errors:** `TypeError` and `ValueError` that name the field, the value and the remedy; traced values out of range
     give NaN.

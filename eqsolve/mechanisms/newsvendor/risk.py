@@ -99,13 +99,16 @@ class MeanCVaR(eqx.Module):
         return self._checked(vendor._decided(order))
 
     def value(self, order: Any) -> Values:
-        """The objective at an order [units]: mean and CVaR of profit, weighted [money]."""
+        """The objective at an order [units]: mean and CVaR of profit, weighted [money]; NaN for a negative order."""
         mean, tail = self.vendor.profit(order), self.cvar(order)
-        return self._checked((1 - self.weight) * mean + self.weight * tail)
+        return self._checked(_product(1 - self.weight, mean) + _product(self.weight, tail))
 
     @eqx.filter_jit
     def cvar(self, order: Any) -> Values:
-        """The expected profit of the worst share `level` of all cases at an order [units] [money]."""
+        """The expected profit of the worst share `level` of all cases at an order [units] [money].
+
+        NaN for a negative order; `inf` is the limit of ever larger orders.
+        """
         vendor, law = self.vendor, self.vendor.demand
         order = vendor._order(order)
         tau = self._lower_tail(order)
@@ -116,8 +119,8 @@ class MeanCVaR(eqx.Module):
         upper = _product(above, b) + jnp.where(above > 0, law.loss(jnp.where(above > 0, b, 0.0)), 0.0)
         total = (
             (vendor.price - vendor.salvage) * lower
-            - vendor.overage * tau * order
-            + vendor.underage * above * order
+            - _product(vendor.overage * tau, order)
+            + _product(vendor.underage * above, order)
             - _product(vendor.penalty, upper)
         )
         return self._checked(total / self.level)

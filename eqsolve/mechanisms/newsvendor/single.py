@@ -57,7 +57,7 @@ class Newsvendor(eqx.Module):
     - otherwise the smallest quantity whose cdf reaches the critical fractile $u / (u + o)$, at least 0. At $o = 0$ the
       fractile is 1 and that is the largest possible demand, `inf` for unbounded demand.
 
-    So a price below cost gives 0 unless the penalty makes up for it.
+    So a price below cost gives 0 unless the penalty makes up for it. What a negative order would bring is NaN.
 
     **Errors:** `TypeError` and `ValueError` that name the field, the value and the remedy; traced values out of range
     give NaN.
@@ -135,10 +135,10 @@ class Newsvendor(eqx.Module):
         """
         return _sensitivities(self)
 
-    # ---- what an order brings, in expectation ----
+    # ---- what an order brings, in expectation; NaN for a negative order ----
 
     def profit(self, order: Any) -> Values:
-        """Expected profit [money] of an order [units]; `inf` is the limit of ever larger orders."""
+        """Expected profit [money] of an order [units]; `inf` is the limit of ever larger orders, NaN for negative."""
         margin = self.price - self.cost - self.tax
         return self._checked(margin * self.demand.mean() - self.cost_of(order))
 
@@ -221,7 +221,9 @@ class Newsvendor(eqx.Module):
         return self._checked(jnp.where(self._interior, jnp.maximum(quantile, 0.0), corner))
 
     def _order(self, order: Any) -> Values:
-        return jnp.asarray(order, self.price.dtype)
+        """An order as an array, NaN where it is negative."""
+        order = jnp.asarray(order, self.price.dtype)
+        return jnp.where(order < 0, jnp.nan, order)
 
     @property
     def _valid(self) -> Bool[Array, "*batch"]:

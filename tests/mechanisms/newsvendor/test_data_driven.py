@@ -93,3 +93,20 @@ def test_bad_input_is_named():
         bootstrap_order(jax.random.key(0), [1.0], 8.0, 2.0, confidence=95)
     with pytest.raises(ValueError, match=r"resamples is 0"):
         bootstrap_order(jax.random.key(0), [1.0], 8.0, 2.0, resamples=0)
+    with pytest.raises(ValueError, match=r"order_from_sample: price has shape \(2,\); give one number"):
+        order_from_sample([9.0, 4.0], price=[8.0, 100.0], cost=[7.0, 1.0])
+    with pytest.raises(ValueError, match=r"bootstrap_order: tax has shape \(1,\)"):
+        bootstrap_order(jax.random.key(0), [9.0, 4.0], 8.0, 2.0, tax=[1.0])
+    for resamples in (10.0, "10", True, np.array([10, 20])):
+        with pytest.raises(TypeError, match=r"resamples is .*; give a whole number"):
+            bootstrap_order(jax.random.key(0), [1.0], 8.0, 2.0, resamples=resamples)
+    for confidence in ("0.9", None, True, np.array([0.9, 0.95])):
+        with pytest.raises(TypeError, match=r"confidence is .*; give a Python number"):
+            bootstrap_order(jax.random.key(0), [1.0], 8.0, 2.0, confidence=confidence)
+    with pytest.raises(ValueError, match="confidence is nan"):
+        bootstrap_order(jax.random.key(0), [1.0], 8.0, 2.0, confidence=np.nan)
+
+
+def test_an_observation_without_weight_is_never_returned():
+    # a fractile below its rounding is reached by nothing, and would be by the weightless smallest demand
+    assert order_from_sample([1.0, 5.0, 9.0], 1.0 + 1e-15, 1.0, weights=[0.0, 1.0, 1.0]) == 5.0

@@ -105,6 +105,8 @@ def test_corners_and_precision():
     assert orders.dtype == np.float32
     double = solved(ExponentialUtility(Newsvendor(10.0, 4.0, Uniform(10.0, 20.0), 1.0), 0.02), 12.0)[0]
     np.testing.assert_allclose(orders, [double, 0.0, 30.0, np.inf], rtol=2e-6)
+    worth = ExponentialUtility(vendors, np.float32(0.02)).certainty_equivalent(np.float32([[-10.0], [np.inf]]))
+    np.testing.assert_array_equal(worth, [[np.nan] * 4, [-np.inf, -np.inf, np.nan, np.inf]])
     # the penalty makes the expectation infinite: r g = 1/4 outweighs the exponential's 1/8
     order, value = solved(ExponentialUtility(Newsvendor(10.0, 4.0, Exponential(8.0), 1.0, 5.0), 0.05), 12.0)
     assert np.isnan(order)

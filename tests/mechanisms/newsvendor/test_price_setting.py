@@ -132,3 +132,21 @@ def test_precision_and_bad_input():
         AdditivePriceSetting([100.0, 1.0], 1.0, 10.0, Uniform(1.0, 2.0))
     traced = jax.jit(lambda b: MultiplicativePriceSetting(100.0, b, 10.0, Uniform(1.0, 2.0)).solve().price)
     assert np.isnan(traced(0.9))
+
+
+def test_no_plan_sells_below_cost_or_orders_less_than_nothing():
+    @jax.jit
+    @jax.vmap
+    def solve(intercept, slope, low, width):
+        return AdditivePriceSetting(intercept, slope, 10.0, Uniform(low, width)).solve()
+
+    # demand 1 - 2 p + X is negative at any price above a cost of 10; 30 - 2 p + X reaches 11 there
+    plan = solve(*np.array([[1.0, 30.0], [2.0, 2.0], [-1.0, -1.0], [2.0, 2.0]]))
+    for name in ("price", "factor", "order", "profit"):
+        values = getattr(plan, name)
+        assert np.isnan(values[0]), name
+        assert np.isfinite(values[1]), name
+    assert not plan.price_order_holds[0]
+    assert plan.price[1] >= 10
+    assert plan.order[1] >= 0
+    np.testing.assert_allclose(plan.riskless_price, [21 / 4, 50 / 4])

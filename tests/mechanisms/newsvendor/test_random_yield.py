@@ -1,11 +1,19 @@
+from itertools import pairwise
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.integrate import quad
 from scipy.optimize import brentq
 from vendor_laws import Exponential, TwoPoint
 
+from eqsolve.demand.finite import DiscreteTable
+from eqsolve.demand.geometric import Geometric
+from eqsolve.demand.lognormal import LogNormal
+from eqsolve.demand.normal import Normal
 from eqsolve.demand.uniform import Uniform
 from eqsolve.mechanisms.newsvendor.random_yield import RandomCapacity, RandomYield
 from eqsolve.mechanisms.newsvendor.single import Newsvendor
@@ -122,3 +130,96 @@ def test_corners_batches_and_precision():
         RandomYield(VENDOR, Uniform(-0.5, 1.0))
     with pytest.raises(TypeError, match=r"RandomCapacity.capacity is 5.0; give a continuous Distribution"):
         RandomCapacity(VENDOR, 5.0)
+
+
+@eqx.filter_jit
+def found(firm, orders):
+    return firm.order(), firm.profit(orders)
+
+
+def over_lognormal(function, s, scale, *kinks):
+    """The mean of a function of a lognormal number, by SciPy on pieces between kinks."""
+    edges = sorted([-9.0, 9.0, *np.clip(np.log(np.array(kinks) / scale) / s, -9, 9)])
+    integrand = lambda z: function(scale * np.exp(s * z)) * stats.norm.pdf(z)  # noqa: E731
+    return sum(quad(integrand, *ends, epsabs=1e-13, limit=200)[0] for ends in pairwise(edges))
+
+
+def test_unbounded_arrivals_and_demand():
+    firm = RandomYield(Newsvendor(10.0, 4.0, Exponential(100.0)), LogNormal(0.5, 0.8))
+    order, profit = found(firm, np.array([0.0, 100.0, np.inf, -1.0, np.nan]))
+    served = lambda y: over_lognormal(lambda u: -np.expm1(-u * y / 100), 0.5, 0.8)  # noqa: E731
+    slope = lambda y: over_lognormal(lambda u: 10 * u * np.exp(-u * y / 100), 0.5, 0.8) - 4  # noqa: E731
+    np.testing.assert_allclose(order, brentq(slope, 10, 300, xtol=1e-12), rtol=1e-9)
+    np.testing.assert_allclose(profit, [0, 1000 * served(100.0) - 400, -np.inf, np.nan, np.nan], rtol=1e-10)
+    # demand bounded: the tail of the arrival passes its end
+    capped = RandomYield(Newsvendor(10.0, 4.0, Uniform(0.0, 100.0), salvage=3.0), LogNormal(1.0, 0.5))
+    sold = over_lognormal(lambda u: np.where(150 * u < 100, 150 * u - (150 * u) ** 2 / 200, 50.0), 1.0, 0.5, 2 / 3)
+    received = 75 * np.exp(0.5)
+    np.testing.assert_allclose(capped.profit(150.0), 10 * sold + 3 * (received - sold) - 600, rtol=1e-9)
+
+
+def test_demand_that_is_zero_or_less_on_average():
+    vendors = Newsvendor(10.0, 1.0, Normal(np.array([0.0, -5.0]), 10.0))
+    order, profit = found(RandomYield(vendors, Uniform(0.999, 0.002)), vendors.order())
+    np.testing.assert_allclose(order, vendors.order(), rtol=1e-6)
+    np.testing.assert_allclose(profit, vendors.profit(vendors.order()), rtol=1e-5)
+
+
+def test_narrow_demand_is_resolved():
+    firm = RandomYield(Newsvendor(10.0, 2.0, Normal(100.0, 0.5)), Uniform(0.2, 0.8))
+    order, profit = found(firm, 200.0)
+    law, kinks = stats.norm(100, 0.5), [0.48, 0.49, 0.5, 0.51, 0.52]
+
+    def sales(u):
+        z = 400 * u - 200
+        return 200 * u - 0.5 * (z * stats.norm.cdf(z) + stats.norm.pdf(z))
+
+    integral = quad(lambda u: (10 * sales(u) - 400) / 0.8, 0.2, 1, points=kinks, epsabs=1e-12)[0]
+    np.testing.assert_allclose(profit, integral, rtol=1e-12)
+    slope = lambda y: quad(lambda u: 12.5 * u * law.sf(u * y), 0.2, 1, points=[0.58, 0.6, 0.62], epsabs=1e-13)[0] - 2  # noqa: E731
+    np.testing.assert_allclose(order, brentq(slope, 166, 168, xtol=1e-12), rtol=1e-10)
+
+
+def test_finite_and_countable_demand_are_summed():
+    table = DiscreteTable([10.0, 20.0, 40.0], [0.3, 0.3, 0.4])
+    order, profit = found(RandomYield(Newsvendor(10.0, 4.0, table), Uniform(0.5, 0.5)), 30.0)
+    # U uniform on [1/2, 1]: E[U; U > t] = 1 - t^2
+    beyond = lambda y, d: 0.75 - (1 - np.clip(d / y, 0.5, 1) ** 2)  # noqa: E731
+    values, chances = np.array([10.0, 20.0, 40.0]), np.array([0.3, 0.3, 0.4])
+    np.testing.assert_allclose(order, brentq(lambda y: 10 * chances @ beyond(y, values) - 4, 20.1, 39, xtol=1e-13))
+    np.testing.assert_allclose(profit, 57.5, rtol=1e-14)
+    values = np.arange(1.0, 800.0)
+    chances = stats.geom(0.05).pmf(values)
+    order, profit = found(RandomYield(Newsvendor(10.0, 4.0, Geometric(0.05)), Uniform(0.5, 0.5)), 30.0)
+    np.testing.assert_allclose(order, brentq(lambda y: 10 * chances @ beyond(y, values) - 4, 5, 39, xtol=1e-13))
+    shares = np.clip(values / 30, 0.5, 1)
+    left = 30 * (1 - shares) ** 2 + np.where(values < 15, 15 - values, 0)
+    np.testing.assert_allclose(profit, 10 * (22.5 - chances @ left) - 120, rtol=1e-11)
+
+
+def test_capacity_against_quadrature():
+    vendor = Newsvendor(10.0, 4.0, Normal(30.0, 5.0), 1.0, 2.0)
+    _, profit = found(RandomCapacity(vendor, LogNormal(0.5, 35.0)), np.array([35.0, np.inf, -1.0]))
+
+    def earned(received):
+        z = (received - 30) / 5
+        left = 5 * (z * stats.norm.cdf(z) + stats.norm.pdf(z))
+        return 10 * (received - left) + left - 2 * (30 - received + left) - 4 * received
+
+    integrals = [over_lognormal(lambda k, y=y: earned(min(k, y)), 0.5, 35.0, 15, 30, 35, 45) for y in (35.0, 1e9)]
+    np.testing.assert_allclose(profit, [*integrals, np.nan], rtol=1e-10)
+    table = DiscreteTable([10.0, 20.0, 40.0], [0.3, 0.3, 0.4])
+    # capacity uniform on [0, 40]: E min(20, K) = 15, E min(10, K) = 8.75
+    np.testing.assert_allclose(
+        RandomCapacity(Newsvendor(10.0, 4.0, table), Uniform(0.0, 40.0)).profit(20.0),
+        10 * (0.3 * 8.75 + 0.7 * 15) - 60, rtol=1e-14,
+    )  # fmt: skip
+
+
+def test_single_precision_keeps_what_it_holds():
+    laws = Exponential(np.float32(100)), LogNormal(np.float32(0.5), np.float32(0.8))
+    order, profit = found(RandomYield(Newsvendor(np.float32(10), np.float32(4), laws[0]), laws[1]), np.float32(100))
+    double = found(RandomYield(Newsvendor(10.0, 4.0, Exponential(100.0)), LogNormal(0.5, 0.8)), 100.0)
+    assert order.dtype == profit.dtype == np.float32
+    np.testing.assert_allclose(order, double[0], rtol=1e-4)
+    np.testing.assert_allclose(profit, double[1], rtol=1e-4)

@@ -143,3 +143,11 @@ def test_corners_and_precision():
             MeanCVaR(wide, weight, level)
     with pytest.raises(ValueError, match=r"price - salvage is -1.0"):
         MeanCVaR(Newsvendor(1.0, 4.0, Uniform(10.0, 20.0), 2.0), 0.5, 0.5)
+
+
+def test_negative_and_endless_orders():
+    firms = MeanCVaR(Newsvendor(10.0, 4.0, Uniform(10.0, 20.0), np.array([1.0, 4.0, 5.0])), 0.5, 0.5)
+    tails, values = jax.jit(lambda y: (firms.cvar(y), firms.value(y)))(np.array([[-10.0], [np.inf]]))
+    # at a salvage of 4 only demand matters: 6 a unit sold, 15 units in the worse half and 20 on average
+    np.testing.assert_allclose(tails, [[np.nan] * 3, [-np.inf, 90.0, np.inf]])
+    np.testing.assert_allclose(values, [[np.nan] * 3, [-np.inf, 105.0, np.inf]])

@@ -228,3 +228,8 @@ def test_bad_input_is_named_or_nan():
         assert np.all(np.isnan(traced(price)))
     assert np.isnan(jax.jit(lambda width: Newsvendor(3.0, 4.0, Uniform(0.0, width)).order())(-1.0))
     assert np.isnan(Newsvendor(10.0, 4.0, law).profit(np.nan))
+    for name in (*METHODS, "profit"):
+        assert np.isnan(everything(Newsvendor(demand=law, **FULL), -10.0)[name]), name
+    np.testing.assert_array_equal(
+        Newsvendor(10.0, 4.0, law, [1.0, 4.0, 5.0]).profit(np.inf), [-np.inf, 6 * 20.0, np.inf]
+    )

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from eqsolve._tangents import pushed_forward
 from eqsolve.game import Game
 from eqsolve.linalg import inverse, solve
 from eqsolve.problem import Problem, problem_of
@@ -42,10 +43,7 @@ def _derivative(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Ar
         return problem.marginal(x_fixed), problem.lower, problem.upper
 
     x_fixed = x
-    varied, rest = eqx.partition(game, eqx.is_inexact_array)
-    tangents = jax.tree.map(_filled, varied, game_tangent, is_leaf=lambda leaf: leaf is None)
-    moves = jax.jvp(lambda part: local(eqx.combine(part, rest)), (varied,), (tangents,))[1]
-    marginal_tangent, lower_tangent, upper_tangent = moves
+    (marginal_tangent, lower_tangent, upper_tangent), tangents = pushed_forward(local, game, game_tangent)
     problem = problem_of(game)
     jacobian = problem.marginal_and_jacobian(x)[1]
     at_lower, free, defined = _regimes(problem, jax.lax.stop_gradient(x))
@@ -59,11 +57,6 @@ def _derivative(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Ar
     # must not multiply a valid entry's zero by it
     touched = sum((jnp.sum(leaf).astype(x.dtype) for leaf in jax.tree.leaves(tangents)), start=jnp.zeros((), x.dtype))
     return x, tangent + jnp.where(defined & smooth, 0.0, jnp.nan).astype(x.dtype) * touched
-
-
-def _filled(primal: Array | None, tangent: Array | None) -> Array | None:
-    """The tangent, zero where Equinox left it out."""
-    return jnp.zeros_like(primal) if tangent is None and primal is not None else tangent
 
 
 def _regimes(problem: Problem, x: Array) -> tuple[Array, Array, Array]:

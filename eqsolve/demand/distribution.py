@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from eqsolve._fields import as_fields, require_broadcast, require_values
+from eqsolve._tangents import pushed_forward
 from eqsolve.demand import _random
 
 Values = Float[Array, "*batch"]
@@ -208,21 +209,10 @@ def _differentiable(name: str, slope: Formula) -> Formula:
         if y_tangent is not None:
             tangent += slope(law, y) * y_tangent
         if jax.tree.leaves(law_tangent):
-            tangent += _parameter_tangent(lambda law: formula(law, y), law, law_tangent)
+            tangent += pushed_forward(lambda law: formula(law, y), law, law_tangent)[0]
         return value, tangent
 
     return evaluate
-
-
-def _parameter_tangent(function: Callable[[Any], Values], law: Distribution, tangent: Any) -> Values:
-    varied, rest = eqx.partition(law, eqx.is_inexact_array)
-    filled = jax.tree.map(_filled, varied, tangent, is_leaf=lambda leaf: leaf is None)
-    return jax.jvp(lambda part: function(eqx.combine(part, rest)), (varied,), (filled,))[1]
-
-
-def _filled(primal: Array | None, tangent: Array | None) -> Array | None:
-    """The tangent, zero where Equinox left it out."""
-    return jnp.zeros_like(primal) if tangent is None and primal is not None else tangent
 
 
 def _density_slope(sign: float) -> Formula:
@@ -253,7 +243,7 @@ def _ppf_rule(primals: tuple[Any, Values], tangents: tuple[Any, Values | None]) 
     x = _ppf(law, q)
     moved = jnp.zeros_like(x) if q_tangent is None or law.discrete else jnp.broadcast_to(q_tangent, x.shape)
     if jax.tree.leaves(law_tangent) and law.discrete:
-        moved += _parameter_tangent(lambda law: law._ppf(q), law, law_tangent)
+        moved += pushed_forward(lambda law: law._ppf(q), law, law_tangent)[0]
     elif jax.tree.leaves(law_tangent):
-        moved -= _parameter_tangent(lambda law: _cdf(law, x), law, law_tangent)
+        moved -= pushed_forward(lambda law: _cdf(law, x), law, law_tangent)[0]
     return x, moved if law.discrete else moved / law._density(x)

@@ -57,7 +57,7 @@ class Gauss(LawRule):
     breakpoints: Callable[[PyTree, PyTree], Any] | None = eqx.field(static=True, default=None)
 
     def __check_init__(self) -> None:
-        super().__check_init__()
+        super().__check_init__()  # Equinox would run it last, after checks that rely on it
         if not isinstance(self.nodes, int) or self.nodes < 2:
             raise ValueError(f"Gauss.nodes is {self.nodes!r}; give a whole number of at least 2.")
         require_callable(self.breakpoints, "Gauss.breakpoints")
@@ -69,7 +69,7 @@ class Gauss(LawRule):
 
     def _integrate(self, function: Callable[[PyTree], PyTree], law: Distribution, kinks: Any) -> PyTree:
         _require_one_continuous(law)
-        levels, weights = _levels(law.cdf(_as_vector(kinks, law.dtype)), self.nodes)
+        levels, weights = split_levels(law.cdf(_as_vector(kinks, law.dtype)), self.nodes)
         values = jax.vmap(function, out_axes=-1)(law.ppf(levels))
         return jax.tree.map(lambda value: jnp.sum(weights * value, axis=-1), values)
 
@@ -95,7 +95,7 @@ def _as_vector(kinks: Any, dtype: Any) -> Float[Array, " kinks"]:
     return jnp.concatenate([jnp.zeros(0, dtype), *parts])
 
 
-def _levels(cuts: Float[Array, " kinks"], nodes: int) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"]]:
+def split_levels(cuts: Float[Array, " kinks"], nodes: int) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"]]:
     """The levels of all pieces in one row, and their weights, which sum to one."""
     dtype = cuts.dtype
     least = jnp.asarray(jnp.finfo(dtype).epsneg, dtype)  # the smallest level with a partner below one

@@ -70,7 +70,7 @@ class MonteCarlo(SampledRule):
     control: Control | None = eqx.field(static=True, kw_only=True, default=None)
 
     def __check_init__(self) -> None:
-        super().__check_init__()
+        super().__check_init__()  # Equinox would run it last, after checks that rely on it
         require_callable(self.control, "MonteCarlo.control")
         require_no_captured_arrays(self.control, "MonteCarlo.control")
         if self.antithetic and self.points % 2:

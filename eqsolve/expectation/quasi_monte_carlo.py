@@ -70,7 +70,7 @@ class QuasiMonteCarlo(SampledRule):
     sequence: Literal["sobol", "lattice"] = eqx.field(static=True, kw_only=True, default="sobol")
 
     def __check_init__(self) -> None:
-        super().__check_init__()
+        super().__check_init__()  # Equinox would run it last, after checks that rely on it
         if not isinstance(self.sequence, str) or self.sequence not in SEQUENCES:
             raise ValueError(f'QuasiMonteCarlo.sequence is {self.sequence!r}; give "sobol" or "lattice".')
         most = SEQUENCES[self.sequence][1].MOST_POINTS

@@ -19,7 +19,7 @@ from jaxtyping import Array, Bool, Float
 from eqsolve._fields import as_fields, require_nonnegative
 from eqsolve.demand.distribution import Distribution
 from eqsolve.demand.finite import FiniteDemand
-from eqsolve.expectation.gauss import _levels
+from eqsolve.expectation.gauss import split_levels
 from eqsolve.mechanisms.newsvendor._roots import bisected, polished
 from eqsolve.mechanisms.newsvendor.single import Newsvendor
 
@@ -271,7 +271,7 @@ def _nodes(demand: Distribution, shape: tuple[int, ...], kinks: list[Values], ma
         return demand.cdf(jnp.broadcast_to(jnp.where((cut > low) & (cut < high), cut, median), shape))
 
     cuts = [level(kink) for kink in kinks] + [level(mark) for mark in jax.lax.stop_gradient(marks)]
-    rule = jnp.vectorize(partial(_levels, nodes=NODES), signature="(k)->(n),(n)")
+    rule = jnp.vectorize(partial(split_levels, nodes=NODES), signature="(k)->(n),(n)")
     levels, weights = (jnp.moveaxis(part, -1, 0) for part in rule(jnp.stack(cuts, axis=-1)))
     return demand.ppf(levels), weights
 

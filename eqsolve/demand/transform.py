@@ -259,6 +259,8 @@ def mixture(components: tuple[Distribution, ...], weights: Any) -> Mixture:
     >>> float(demand.mean()), round(float(demand.loss(30.0)), 3), round(float(demand.ppf(0.5)), 3)
     (15.0, 3.132, 8.734)
     """
+    if isinstance(components, Distribution):
+        raise TypeError(f"mixture.components is one {type(components).__name__}; give a list of distributions.")
     for i, component in enumerate(components):
         _require_distribution(component, f"mixture.components[{i}]")
     kinds = {component.discrete for component in components}

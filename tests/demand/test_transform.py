@@ -119,6 +119,7 @@ def test_single_precision_and_nan():
         (lambda: mixture((Exponential(1.0),), [0.5, 0.5]), ValueError, r"weights has shape \(2,\) for 1 components"),
         (lambda: mixture((Exponential(1.0),), [0.9]), ValueError, r"weights is 0.9; divide the weights by their sum"),
         (lambda: mixture((Exponential(1.0), TwoPoint(1.0, 2.0, 0.5)), [0.5, 0.5]), TypeError, "all continuous or all"),
+        (lambda: mixture(Exponential(1.0), [1.0]), TypeError, "is one Exponential; give a list"),
         (lambda: mixture((), []), TypeError, "give one or more distributions"),
     ],
 )

@@ -60,6 +60,8 @@ class Coupled(JointContinuous):
 
 def marginal_laws(owner: str, marginals: Any) -> tuple[Distribution, ...]:
     """`marginals` as a tuple of single laws; an error that names the first that is none."""
+    if isinstance(marginals, Distribution):
+        raise TypeError(f"{owner}.marginals is one {type(marginals).__name__}; give a list, one law per component.")
     laws = tuple(marginals)
     if not laws:
         raise ValueError(f"{owner}.marginals is empty; give one distribution per component.")

@@ -1,7 +1,12 @@
 """Plain-text tables for `str()` of results."""
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+import jax
+import numpy as np
+from jax.core import Tracer
 
 SHOWN = 60  # rows beyond this are counted, not printed
 
@@ -9,6 +14,25 @@ SHOWN = 60  # rows beyond this are counted, not printed
 def number(value: Any) -> str:
     """Six significant digits, as short as they can be."""
     return f"{float(value):.6g}"
+
+
+def shown(value: Any) -> str:
+    """A number, or an array of numbers."""
+    values = np.asarray(value)
+    return number(values) if values.shape == () and values.dtype.kind == "f" else np.array2string(values, precision=6)
+
+
+def is_traced(tree: Any) -> bool:
+    """Whether there are no numbers to print yet."""
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
+
+
+def fields_table(module: Any) -> str:
+    """The fields of a module of arrays, one per line."""
+    if is_traced(module):
+        return repr(module)
+    rows = [(field.name, shown(getattr(module, field.name))) for field in dataclasses.fields(module)]
+    return table((type(module).__name__, "value"), rows)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

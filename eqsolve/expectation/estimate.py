@@ -3,10 +3,9 @@
 import equinox as eqx
 import jax
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import PyTree
 
-from eqsolve._tables import number, table
+from eqsolve._tables import is_traced, number, table
 
 
 class Estimate(eqx.Module):
@@ -29,7 +28,7 @@ class Estimate(eqx.Module):
     points: int = eqx.field(static=True)
 
     def __str__(self) -> str:
-        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(self)):
+        if is_traced(self):
             return repr(self)
         rows: list[tuple[str, str, str]] = []
         means, errors = jax.tree_util.tree_leaves_with_path(self.mean), jax.tree.leaves(self.standard_error)

@@ -20,6 +20,7 @@ from jaxtyping import Array, Bool, Float
 
 from eqsolve._checks import concrete, named, require_finite
 from eqsolve._fields import as_fields, require_nonnegative
+from eqsolve._tables import is_traced, shown, table
 from eqsolve.action import Action
 from eqsolve.demand.distribution import Distribution
 from eqsolve.game import Game
@@ -28,7 +29,7 @@ Values = Float[Array, "*batch"]
 
 
 class Sensitivities(eqx.Module):
-    """Derivatives of the optimal order and of the profit it earns, by parameter name.
+    """Derivatives of the optimal order and of the profit it earns, by parameter name; `str()` prints a table.
 
     Names are the newsvendor's fields and, for demand, "demand." and the family's parameter. In a batch each derivative
     is in the newsvendor's own entry; a parameter with several entries per newsvendor (a sample) is moved as a whole.
@@ -36,6 +37,12 @@ class Sensitivities(eqx.Module):
 
     order: OrderedDict[str, Values]
     profit: OrderedDict[str, Values]
+
+    def __str__(self) -> str:
+        if is_traced(self):
+            return repr(self)
+        rows = [(name, shown(self.order[name]), shown(self.profit[name])) for name in self.order]
+        return table(("parameter", "order", "profit"), rows)
 
 
 class Newsvendor(eqx.Module):

@@ -180,6 +180,16 @@ def test_sensitivities_are_differences_quotients():
         np.testing.assert_allclose(found.profit[key], profit, rtol=1e-7, err_msg=name)
 
 
+def test_the_fractile_is_the_service_level_and_sensitivities_print_as_a_table():
+    vendor = Newsvendor(**FULL, demand=Uniform(0.0, 100.0))
+    fractile = (10 + 2 - 4 - 0.5) / (10 + 2 - 1)  # underage over underage and overage
+    np.testing.assert_allclose(vendor.critical_fractile(), fractile, rtol=1e-14)
+    np.testing.assert_allclose(vendor.order(), 100 * fractile, rtol=1e-14)
+    assert np.isnan(Newsvendor(1.0, 1.0, Uniform(0.0, 1.0), salvage=1.0).critical_fractile())
+    assert [line.split() for line in str(vendor.sensitivities()).splitlines()[:1]] == [["parameter", "order", "profit"]]
+    assert "demand.scale  0.681818" in str(vendor.sensitivities())
+
+
 def test_sensitivities_of_a_batch_are_each_newsvendors_own():
     costs = np.array([2.0, 4.0, 7.0])
     batch = Newsvendor(10.0, costs, Uniform(10.0, 20.0)).sensitivities()

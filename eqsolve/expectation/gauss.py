@@ -41,8 +41,8 @@ class Gauss(LawRule):
     depend on. Second derivatives are right only where every kink is named; where two kinks that both move coincide
     exactly, only first derivatives are.
 
-    **Errors:** `ValueError` for fewer than two nodes, a batch of distributions (use `jax.vmap`) or a discrete one (use
-    `Scenarios`, which sums exactly). Invalid traced parameters and NaN kinks give NaN.
+    **Errors:** `ValueError` for fewer than two nodes, a batch of distributions (use `jax.vmap`) or a discrete one
+    (without a rule `expect` sums finite ones exactly). Invalid traced parameters and NaN kinks give NaN.
 
     **Source:** Davis and Rabinowitz, *Methods of Numerical Integration*, section 2.7 (Gauss-Legendre).
 

@@ -1,6 +1,6 @@
 """A rank-1 lattice, shifted at random and folded so that functions need not be periodic."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -14,8 +14,6 @@ GENERATOR = (
     *(1, 182667, 469891, 498753, 110745, 446247, 250185, 118627),
     *(245333, 283199, 408519, 391023, 246327, 126539, 399185, 461527),
 )
-MOST_DIMENSIONS = len(GENERATOR)
-MOST_POINTS = 2**20
 
 
 class Lattice(Sequence):
@@ -24,6 +22,9 @@ class Lattice(Sequence):
     **Source:** Cools, Kuo and Nuyens, Constructing embedded lattice rules for multivariate integration (2006);
     Hickernell, Obtaining O(N^(-2+e)) convergence for lattice quadrature rules (2002), for the fold.
     """
+
+    most_dimensions: ClassVar[int] = len(GENERATOR)
+    most_points: ClassVar[int] = 2**20
 
     steps: UInt32[Array, " dimension"]
     shift: UInt32[Array, " dimension"]

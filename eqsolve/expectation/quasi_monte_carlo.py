@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from eqsolve.expectation import lattice, sobol
 from eqsolve.expectation.estimate import Estimate
 from eqsolve.expectation.lattice import Lattice
 from eqsolve.expectation.law_rule import where_valid
@@ -29,7 +28,7 @@ from eqsolve.expectation.sobol import Sobol
 from eqsolve.expectation.streaming import block_sums
 
 BLOCK = 2**12
-SEQUENCES: dict[str, Any] = {"sobol": (Sobol, sobol), "lattice": (Lattice, lattice)}
+SEQUENCES: dict[str, type[Sequence]] = {"sobol": Sobol, "lattice": Lattice}
 
 
 class QuasiMonteCarlo(SampledRule):
@@ -73,7 +72,7 @@ class QuasiMonteCarlo(SampledRule):
         super().__check_init__()  # Equinox would run it last, after checks that rely on it
         if not isinstance(self.sequence, str) or self.sequence not in SEQUENCES:
             raise ValueError(f'QuasiMonteCarlo.sequence is {self.sequence!r}; give "sobol" or "lattice".')
-        most = SEQUENCES[self.sequence][1].MOST_POINTS
+        most = SEQUENCES[self.sequence].most_points
         if self.points.bit_count() != 1 or self.points > most:
             raise ValueError(
                 f"QuasiMonteCarlo.points is {self.points:,}; give a power of two up to {most:,} for the sequence"
@@ -90,11 +89,11 @@ class QuasiMonteCarlo(SampledRule):
         **Returns:** an `Estimate`.
         """
         require_law(law, "QuasiMonteCarlo")
-        sequence, limits = SEQUENCES[self.sequence]
-        if dimension(law) > limits.MOST_DIMENSIONS:
+        sequence = SEQUENCES[self.sequence]
+        if dimension(law) > sequence.most_dimensions:
             raise ValueError(
                 f"QuasiMonteCarlo: the law has {dimension(law)} components, but the sequence {self.sequence!r} at most"
-                f" {limits.MOST_DIMENSIONS}; use MonteCarlo."
+                f" {sequence.most_dimensions}; use MonteCarlo."
             )
         size = min(self.points, BLOCK)
         keys = jax.random.split(self.key, self.randomisations)

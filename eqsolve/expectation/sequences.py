@@ -1,6 +1,7 @@
 """What a low-discrepancy sequence offers: points of the unit cube as whole words of 32 bits."""
 
 import abc
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -16,7 +17,15 @@ WORD = 32
 class Sequence(eqx.Module):
     """One randomisation of a sequence, whose points come in blocks."""
 
+    most_dimensions: ClassVar[int]
+    most_points: ClassVar[int]
+
     below: Float[Array, " dimension"]  # where between two words the points lie, in (0, 1)
+
+    @staticmethod
+    @abc.abstractmethod
+    def randomised(key: PRNGKeyArray, dimension: int, points: int, size: int, dtype: Any) -> "Sequence":
+        """An independent randomisation of a set of `points`, in blocks of `size`, both powers of two."""
 
     @abc.abstractmethod
     def words(self, block: UInt32[Array, ""]) -> Words:

@@ -1,7 +1,7 @@
 """Sobol points, randomised so that each is uniform while all keep their even spread."""
 
 import functools
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -45,8 +45,6 @@ DIRECTIONS = (
     (211, (1, 3, 5, 13, 23, 1, 55)),
     (213, (1, 3, 7, 3, 13, 59, 17)),
 )
-MOST_DIMENSIONS = len(DIRECTIONS) + 1
-MOST_POINTS = 2**30
 
 
 class Sobol(Sequence):
@@ -55,6 +53,9 @@ class Sobol(Sequence):
     **Source:** Joe and Kuo, Constructing Sobol sequences with better two-dimensional projections (2008); Matoušek, On
     the L2-discrepancy for anchored boxes (1998), for the scramble.
     """
+
+    most_dimensions: ClassVar[int] = len(DIRECTIONS) + 1
+    most_points: ClassVar[int] = 2**30
 
     table: UInt32[Array, "dimension points"]  # the points of the first block, before the shift
     columns: UInt32[Array, "dimension bits"]  # what each further bit of the index adds, by exclusive or

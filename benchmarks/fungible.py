@@ -29,7 +29,7 @@ UNIT_NODES, UNIT_WEIGHTS = (_POINTS + 1) / 2, _SHARES / 2
 
 
 def games(count: int, seed: int = 20240817) -> dict[str, np.ndarray]:
-    """Random games with uniform shocks, reproducible; in over 30 percent some state leaves a division idle or at a corner."""
+    """Random games with uniform shocks, reproducible; in most of them some state leaves capacity or a division idle."""
     rng = np.random.default_rng(seed)
     low = rng.uniform(0.2, 1.0, (count, 2))
     return {

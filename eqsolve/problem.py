@@ -10,6 +10,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from eqsolve.game import Game
+from eqsolve.linalg import UNROLLED, row_sums
+
+UNGATHERED = 16  # up to so many entries are picked one by one
 
 
 class Problem(eqx.Module):
@@ -62,12 +65,18 @@ class Problem(eqx.Module):
     @eqx.filter_jit
     def marginal(self, x: Float[Array, " n"]) -> Float[Array, " n"]:
         """The pseudogradient: each entry's derivative of its owner's objective."""
-        gradients = self._gradients(x) if self.game.jacobian is None else self._supplied_gradients(x)
-        return gradients[self.owners, np.arange(self.size)]
+        if self.game.jacobian is not None:
+            return self._supplied_marginal(x)
+        return _own_entries(self._gradients(x), self.owners)
 
     @eqx.filter_jit
     def marginal_and_jacobian(self, x: Float[Array, " n"]) -> tuple[Float[Array, " n"], Float[Array, "n n"]]:
         """The pseudogradient and its derivative in all actions."""
+        if self.game.jacobian is not None and self.size <= UNROLLED:
+            # one derivative at a time: in a batch all numbers are then of one shape, and run through one loop
+            marginal, move = jax.linearize(self.marginal, x)
+            units = np.eye(self.size)
+            return marginal, jnp.stack([move(jnp.asarray(unit, x.dtype)) for unit in units], axis=1)
 
         def twice(x: Array) -> tuple[Array, Array]:
             marginal = self.marginal(x)
@@ -87,29 +96,54 @@ class Problem(eqx.Module):
         values, pull = jax.vjp(self.payoffs, x)
         return jax.vmap(pull)(jnp.eye(values.shape[0], dtype=values.dtype))[0]
 
-    def _supplied_gradients(self, x: Array) -> Float[Array, "players n"]:
+    def _supplied_marginal(self, x: Array) -> Float[Array, " n"]:
         """The same from the mechanism's Jacobian of expected outcomes, whatever the pay of the moment."""
         game, actions = self.game, self.actions(x)
         expected = game.primary(actions)
-        values, pull = jax.vjp(lambda e: self._weighted(e | game.derive(e)), expected)
-        adjoints = jax.vmap(pull)(jnp.eye(values.shape[0], dtype=values.dtype))[0]
-        assert game.jacobian is not None
-        jacobian = dict(game.jacobian(game.params, actions))
+        adjoints = self._adjoints(expected)
         # an outcome that is neither paid nor behind a paid derived outcome must not be touched: its slope may be
         # infinite
-        used = set(expected) if set(self.weights) - set(expected) else set(self.weights)
-        jacobian = {name: row for name, row in jacobian.items() if name in used}
+        used = set(adjoints)
+        assert game.jacobian is not None
+        jacobian = {name: row for name, row in game.jacobian(game.params, actions).items() if name in used}
         absent = [name for name in expected if name in used and name not in jacobian]
         if absent:
             jacobian |= jax.jacfwd(lambda a: {name: game.primary(a)[name] for name in absent})(actions)
-        columns = []
-        for action in game.actions:
-            column = jnp.zeros((values.shape[0], *action.shape), values.dtype)
+        ends = np.cumsum([action.size for action in game.actions])
+        pieces = []
+        for action, end in zip(game.actions, ends, strict=True):
+            owners = self.owners[end - action.size : end]
+            piece = jnp.zeros(action.size, self.lower.dtype)
             for name, row in jacobian.items():
                 if action.name in row:
-                    column += jnp.tensordot(adjoints[name], row[action.name], axes=expected[name].ndim)
-            columns.append(column.reshape(values.shape[0], -1))
-        return jnp.concatenate(columns, axis=1)
+                    slopes = jnp.moveaxis(row[action.name].reshape(-1, action.size), -1, 0)
+                    adjoint = _rows(adjoints[name].reshape(adjoints[name].shape[0], -1), owners)
+                    piece += row_sums(adjoint * slopes)
+            pieces.append(piece)
+        return jnp.concatenate(pieces)
+
+    def _adjoints(self, expected: Mapping[str, Array]) -> dict[str, Array]:
+        """By outcome that matters to pay: what one more unit of it is worth to each player, `[players, *outcome]`."""
+        if not set(self.weights) - set(expected):
+            return dict(self.weights)
+        values, pull = jax.vjp(lambda e: self._weighted(e | self.game.derive(e)), expected)
+        return dict(jax.vmap(pull)(jnp.eye(values.shape[0], dtype=values.dtype))[0])
+
+
+def _own_entries(gradients: Float[Array, "players n"], owners: np.ndarray) -> Float[Array, " n"]:
+    """Each entry's slope of its owner's payoff; for few entries without a gather, which is slow in a batch."""
+    if owners.size > UNGATHERED:
+        return gradients[owners, np.arange(owners.size)]
+    return jnp.stack([jax.lax.slice(gradients, (o, j), (o + 1, j + 1)).reshape(()) for j, o in enumerate(owners)])
+
+
+def _rows(table: Float[Array, "players ..."], owners: np.ndarray) -> Float[Array, "entries ..."]:
+    """The owners' rows; without a gather where each player owns one entry in turn, or one player owns all."""
+    if np.array_equal(owners, np.arange(table.shape[0])):
+        return table
+    if np.all(owners == owners[0]):
+        return table[owners[0] : owners[0] + 1]
+    return table[owners]
 
 
 def problem_of(game: Game) -> Problem:

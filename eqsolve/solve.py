@@ -12,12 +12,13 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from eqsolve._checks import concrete, unknown_name
+from eqsolve._tangents import carrying
 from eqsolve.equilibrium import Equilibrium, Status
-from eqsolve.game import Game
+from eqsolve.game import Game, paid
 from eqsolve.implicit import attach_derivative
+from eqsolve.points import Point, solved_point
 from eqsolve.problem import problem_of
-from eqsolve.solvers.base import Solution, Solver
-from eqsolve.solvers.classify import Verdict, classify
+from eqsolve.solvers.base import Solver
 from eqsolve.solvers.first_best import GlobalAscent
 from eqsolve.solvers.newton import Newton
 from eqsolve.solvers.search import Search, best_reply
@@ -115,32 +116,28 @@ def _solve(game: Game, start: dict[str, Array] | None, solver: Solver) -> Equili
 
 
 def solve_from(game: Game, start: Mapping[str, Array] | None, solver: Solver) -> Equilibrium:
-    """The uncompiled core of both solves: run the solver, judge the point, attach derivatives, name everything."""
+    """The uncompiled core of both solves: find the point, attach derivatives, name everything."""
     fixed = problem_of(jax.lax.stop_gradient(game))
-    x = default_start(fixed.lower, fixed.upper) if start is None else jax.lax.stop_gradient(fixed.vector(start))
-    inside = jnp.clip(x, fixed.lower, fixed.upper)
-    solution = jax.lax.stop_gradient(solver.solve(fixed, inside))
-    verdict = classify(fixed, solution, x)
-    return _equilibrium(game, solution, jax.lax.stop_gradient(verdict))
+    x = default_start(fixed.lower, fixed.upper) if start is None else fixed.vector(start)
+    return _equilibrium(game, solved_point(fixed, x, solver))
 
 
-def _equilibrium(game: Game, solution: Solution, verdict: Verdict) -> Equilibrium:
+def _equilibrium(game: Game, point: Point) -> Equilibrium:
+    verdict = point.verdict
     computed = (verdict.status != Status.nonfinite) & (verdict.status != Status.infeasible)
-    smooth = verdict.status == Status.converged
-    x = jnp.where(computed, attach_derivative(game, solution.x, smooth), jnp.nan)
+    x = attach_derivative(game, point.x, verdict.status == Status.converged)
     problem = problem_of(game)
-    actions = problem.actions(x)
-    pushed = jnp.where(verdict.active != 0, problem.marginal(x), 0.0)
-    expected = game.expect(actions)
+    marginal = carrying(lambda game, x: problem_of(game).marginal(x), verdict.marginal, game, x)
+    expected = carrying(lambda game, x: game.expect(problem_of(game).actions(x)), point.outcomes, game, x)
     return Equilibrium(
-        actions=actions,
+        actions=problem.actions(x),
         outcomes=expected,
-        objectives=game.objectives(actions),
+        objectives=OrderedDict((player, paid(game.pay[player], expected)) for player in game.players),
         residual=jnp.where(computed, verdict.residual, jnp.nan),
-        multipliers=problem.actions(pushed),
+        multipliers=problem.actions(jnp.where(verdict.active != 0, marginal, 0.0)),
         active=problem.actions(jnp.where(computed, verdict.active, 0)),
         status=verdict.status,
-        steps=solution.steps,
+        steps=point.steps,
         owners=tuple((action.name, action.owners) for action in game.actions),
     )
 

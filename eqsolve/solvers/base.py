@@ -1,13 +1,19 @@
-"""What every solver offers, and the measures of size that they share."""
+"""What every solver offers, and the measures of size that they share.
+
+The measures take vectors `[n]` and Jacobians `[n, n]`, or many of them with the batch as a last axis, `[n, lanes]` and
+`[n, n, lanes]`: arithmetic on a whole batch then runs along memory.
+"""
 
 import abc
 from collections.abc import Callable
+from typing import Protocol
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from eqsolve.linalg import row_sums
 from eqsolve.problem import Problem
 
 
@@ -19,6 +25,20 @@ class Solution(eqx.Module):
     unsettled: Bool[Array, ""]
 
 
+class Bounded(Protocol):
+    """Anything with lower and upper limits of every entry, such as a `Problem`."""
+
+    @property
+    def lower(self) -> Array:
+        """The lower limits."""
+        ...
+
+    @property
+    def upper(self) -> Array:
+        """The upper limits."""
+        ...
+
+
 class Solver(eqx.Module):
     """A method for finding a Nash equilibrium; frozen, holding static hyperparameters only."""
 
@@ -27,7 +47,7 @@ class Solver(eqx.Module):
         """Search from `start`, which lies in the box. Must not leave the box, and must stop on NaN."""
 
 
-def action_scale(problem: Problem, x: Float[Array, " n"], start: Float[Array, " n"]) -> Float[Array, " n"]:
+def action_scale(problem: Bounded, x: Float[Array, "n ..."], start: Array) -> Float[Array, "n ..."]:
     """A typical size of each action: its own, its start's, or a hundredth of a finite box; one where all are zero."""
     width = problem.upper - problem.lower
     box = jnp.where(jnp.isfinite(width), 0.01 * width, 0.0)
@@ -75,16 +95,16 @@ def rounding(payoff: Float[Array, "*any"]) -> Float[Array, "*any"]:
 class Stationarity(eqx.Module):
     """How far a point is from stationarity, entry by entry."""
 
-    violation: Float[Array, " n"]  # in units of the marginal payoff
-    size: Float[Array, " n"]  # the size of the terms that cancel in the marginal payoff
+    violation: Float[Array, "n ..."]  # in units of the marginal payoff
+    size: Float[Array, "n ..."]  # the size of the terms that cancel in the marginal payoff
 
     @property
-    def relative(self) -> Float[Array, " n"]:
+    def relative(self) -> Float[Array, "n ..."]:
         """The violation relative to the terms' size; NaN stays NaN."""
         return jnp.where(self.violation == 0, 0.0, self.violation / jnp.where(self.size > 0, self.size, 1.0))
 
 
-def own_curvature(problem: Problem, marginal: Array, jacobian: Array, scale: Array) -> Float[Array, " n"]:
+def own_curvature(problem: Bounded, marginal: Array, jacobian: Array, scale: Array) -> Float[Array, "n ..."]:
     """A positive curvature of each entry's own payoff, which turns a marginal payoff into a step.
 
     It is the largest of |d2u/dx2|; of the other entries of the Jacobian's row, in units of the actions' scales (in a
@@ -100,7 +120,7 @@ def own_curvature(problem: Problem, marginal: Array, jacobian: Array, scale: Arr
 
 
 def stationarity(
-    problem: Problem, x: Array, marginal: Array, jacobian: Array, scale: Array, size: Array
+    problem: Bounded, x: Array, marginal: Array, jacobian: Array, scale: Array, size: Array
 ) -> Stationarity:
     """The natural residual of the box complementarity system, in units of the marginal payoff.
 
@@ -113,4 +133,4 @@ def stationarity(
     violation = jnp.minimum(jnp.abs(marginal), room * curvature)
     violation = jnp.where(room <= 0, jnp.where(jnp.isnan(marginal), jnp.nan, 0.0), violation)
     rounding = 64 * jnp.finfo(x.dtype).eps * size / default_tolerance(x.dtype)
-    return Stationarity(violation, jnp.abs(jacobian) @ scale + rounding)
+    return Stationarity(violation, row_sums(jnp.abs(jacobian) * scale) + rounding)

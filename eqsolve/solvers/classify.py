@@ -48,20 +48,21 @@ def classify(problem: Problem, solution: Solution, start: Array) -> Verdict:
     feasible = jnp.all(problem.lower <= problem.upper) & jnp.all((start >= problem.lower) & (start <= problem.upper))
     finite = jnp.all(jnp.isfinite(marginal)) & jnp.all(jnp.isfinite(jacobian)) & jnp.all(jnp.isfinite(x))
     stationary = residual <= default_tolerance(x.dtype)
-    singular = _is_singular(jacobian, scale, inside | loose, size)
+    singular = is_singular(jacobian, scale, inside | loose, size)
     status = jnp.where(_is_kinked(problem, x, scale, size), Status.kinked._value, Status.stalled._value)
     status = jnp.where(stationary, Status.converged._value, status)
     status = jnp.where(stationary & singular, Status.degenerate._value, status)
     status = jnp.where(
-        stationary & _curves_up(problem, jacobian, scale, inside, loose), Status.not_maximum._value, status
+        stationary & curves_up(problem, jacobian, scale, inside, loose), Status.not_maximum._value, status
     )
     status = jnp.where(solution.unsettled, Status.step_limit._value, status)
     status = jnp.where(finite, status, Status.nonfinite._value)
     status = jnp.where(feasible, status, Status.infeasible._value)
-    return Verdict(_status(status), residual, active_bounds(problem, x, marginal), marginal)
+    return Verdict(status_of(status), residual, active_bounds(problem, x, marginal), marginal)
 
 
-def _status(value: Array) -> Status:
+def status_of(value: Array) -> Status:
+    """The status with this code."""
     return eqx.tree_at(lambda s: s._value, Status.converged, value)
 
 
@@ -74,7 +75,7 @@ def _marginal_sizes(problem: Problem, x: Array, scale: Array) -> Float[Array, " 
     return jax.vmap(size)(jnp.arange(problem.size))
 
 
-def _is_singular(jacobian: Array, scale: Array, free: Array, size: Array) -> Bool[Array, ""]:
+def is_singular(jacobian: Array, scale: Array, free: Array, size: Array) -> Bool[Array, ""]:
     """Whether the Jacobian on the free entries is numerically singular, or vanishes beside the marginals nearby."""
     eps = jnp.finfo(jacobian.dtype).eps
     scaled = jnp.abs(jacobian * scale)
@@ -85,7 +86,7 @@ def _is_singular(jacobian: Array, scale: Array, free: Array, size: Array) -> Boo
     return jnp.any(flat) | (smallest <= eps**0.6)
 
 
-def _curves_up(problem: Problem, jacobian: Array, scale: Array, inside: Array, loose: Array) -> Bool[Array, ""]:
+def curves_up(problem: Problem, jacobian: Array, scale: Array, inside: Array, loose: Array) -> Bool[Array, ""]:
     """Whether some player's Hessian in its own inner actions has a positive eigenvalue (beyond rounding).
 
     An action that is loose at a bound counts alone: only one side of it is open.

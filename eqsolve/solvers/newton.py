@@ -14,17 +14,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from eqsolve.linalg import eliminate
 from eqsolve.problem import Problem
 from eqsolve.solvers.base import (
     Solution,
     Solver,
     action_scale,
     default_tolerance,
-    own_curvature,
     stationarity,
 )
 from eqsolve.solvers.bracket import bracket_sweeps
+from eqsolve.solvers.direction import newton_direction
 
 HALVINGS = 4  # a rejected step is halved this often before it is regularised more
 STIFFENING = 100.0
@@ -107,7 +106,9 @@ def _step(problem: Problem, state: _State, start: Array, tolerance: float) -> _S
     scale = action_scale(problem, state.x, start)
     now = stationarity(problem, state.x, state.marginal, state.jacobian, scale, state.largest)
     remaining = jnp.minimum(jnp.max(now.relative), 1.0)
-    direction = _direction(problem, state, scale, state.regularisation * remaining)
+    direction = newton_direction(
+        problem, state.x, state.marginal, state.jacobian, scale, state.regularisation * remaining
+    )
     length = 0.5 ** (state.rejections % HALVINGS)
     x = jnp.clip(state.x + length * direction, problem.lower, problem.upper)
     marginal, jacobian = problem.marginal_and_jacobian(x)
@@ -140,23 +141,6 @@ def _step(problem: Problem, state: _State, start: Array, tolerance: float) -> _S
         finished=state.converged,
         steps=state.steps + 1,
     )
-
-
-def _direction(problem: Problem, state: _State, scale: Array, regularisation: Array) -> Float[Array, " n"]:
-    """Bound-seeking entries go to their bound; the others take the regularised Newton step given that."""
-    curvature = own_curvature(problem, state.marginal, state.jacobian, scale)
-    target = state.x + state.marginal / (curvature * (1 + regularisation))  # a short gradient step in the limit
-    fixed = (target <= problem.lower) | (target >= problem.upper)
-    to_bound = jnp.clip(target, problem.lower, problem.upper) - state.x
-    identity = jnp.eye(state.x.shape[0], dtype=state.x.dtype)
-    diagonal = jnp.diag(state.jacobian)
-    concave = state.jacobian - jnp.diag(2 * jnp.maximum(diagonal, 0.0))
-    floor = jnp.finfo(state.x.dtype).eps ** 0.75
-    system = concave - jnp.diag((regularisation + floor) * curvature)
-    system = jnp.where(fixed[:, None], identity, system)
-    rhs = jnp.where(fixed, to_bound, -state.marginal)
-    # columns in units of the action's scale: badly scaled actions would spoil the choice of pivots
-    return scale * eliminate(system * scale, rhs[:, None])[0][:, 0]
 
 
 def _merit(violation: Array, size: Array) -> Float[Array, ""]:

@@ -1,0 +1,150 @@
+"""The point at which a solver stops, one game at a time or a whole batch.
+
+Newton solves a batch in three passes. Quick steps run on all lanes until few are still going; those few are gathered
+and finish theirs; whatever quick steps could not settle beyond doubt is gathered again, in small groups, and solved
+with all safeguards. So a lane that has finished costs nothing, and a hard game does not slow down its neighbours. Other
+solvers run block by block.
+"""
+
+from collections import OrderedDict
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from eqsolve.equilibrium import Status
+from eqsolve.lanes import Lanes, blockwise, in_lanes
+from eqsolve.problem import Problem
+from eqsolve.solvers.base import Solver, default_tolerance
+from eqsolve.solvers.classify import Verdict, classify
+from eqsolve.solvers.newton import Newton
+from eqsolve.solvers.quick import STEPS, Box, Course, Limits, quick_end, quick_start, quick_step
+
+BLOCK = 4096  # lanes at a time where the caller does not say: the arrays of small games then stay in the cache
+FEW = 8  # a pass ends when one lane in so many is still going
+HARD = 16  # lanes that are solved with all safeguards at a time, at least
+
+
+class Point(eqx.Module):
+    """Where a solver stopped: the point (NaN where none was computed), what is known there, and the steps taken."""
+
+    x: Float[Array, " n"]
+    outcomes: OrderedDict[str, Array]
+    verdict: Verdict
+    steps: Int[Array, ""]
+
+
+class _Task(eqx.Module):
+    problem: Problem
+    start: Float[Array, " n"]
+    solver: Solver
+
+
+def solved_point(problem: Problem, start: Float[Array, " n"], solver: Solver) -> Point:
+    """Solve from `start`; under `jax.vmap` the whole batch is solved together. Carries no derivatives."""
+    task = jax.lax.stop_gradient(_Task(problem, start, solver))
+    arrays, rest = eqx.partition(task, eqx.is_array)
+
+    def one(arrays: Any) -> Point:
+        return _solve(eqx.combine(arrays, rest))
+
+    def many(lanes: Lanes) -> Point:
+        return blockwise(lambda block: _solve_lanes(block, rest), lanes, BLOCK)
+
+    return in_lanes(one, many)(arrays)
+
+
+def _solve(task: _Task) -> Point:
+    if not isinstance(task.solver, Newton):
+        return _thorough(task)
+    limits = _limits(task.solver, task.start.dtype)
+    box = Box(task.problem.lower, task.problem.upper)
+    course = jax.lax.while_loop(
+        lambda course: course.going,
+        lambda course: quick_step(task.problem.marginal_and_jacobian, box, task.start, limits, course),
+        quick_start(box, task.start),
+    )
+    accepted, point = _quick_point(task, course)
+    return jax.lax.cond(accepted, lambda: point, lambda: _thorough(task))
+
+
+def _limits(solver: Newton, dtype: Any) -> Limits:
+    tolerance = default_tolerance(dtype) if solver.tolerance is None else solver.tolerance
+    return Limits(min(STEPS, solver.max_steps), tolerance)
+
+
+def _thorough(task: _Task) -> Point:
+    """The solver's own steps, with all its safeguards, and the full verdict."""
+    problem = task.problem
+    inside = jnp.clip(task.start, problem.lower, problem.upper)
+    solution = task.solver.solve(problem, inside)
+    return _point(problem, solution.x, classify(problem, solution, task.start), solution.steps)
+
+
+def _quick_point(task: _Task, course: Course) -> tuple[Array, Point]:
+    accepted, verdict, x = quick_end(task.problem, task.start, course)
+    return accepted, _point(task.problem, x, verdict, course.steps)
+
+
+def _point(problem: Problem, x: Array, verdict: Verdict, steps: Array) -> Point:
+    computed = (verdict.status != Status.nonfinite) & (verdict.status != Status.infeasible)
+    x = jnp.where(computed, x, jnp.nan)
+    return Point(x, problem.game.expect(problem.actions(x)), verdict, steps)
+
+
+def _solve_lanes(lanes: Lanes, rest: Any) -> Point:
+    def on_task(function: Any) -> Any:
+        return lambda arrays, *further: function(eqx.combine(arrays, rest), *further)
+
+    if not isinstance(rest.solver, Newton):
+        return lanes.map(on_task(_thorough))
+    course = _quick_courses(lanes, rest)
+    accepted, point = lanes.map(on_task(_quick_point), course)
+    group = max(lanes.size // 128, min(HARD, lanes.size))
+
+    def solve_group(state: tuple[Array, Point]) -> tuple[Array, Point]:
+        open_lanes, point = state
+        index = jnp.nonzero(open_lanes, size=group, fill_value=lanes.size)[0]
+        solved = lanes.take(jnp.minimum(index, lanes.size - 1)).map(on_task(_thorough))
+        return open_lanes.at[index].set(False, mode="drop"), _placed(point, index, solved)
+
+    return jax.lax.while_loop(lambda state: jnp.any(state[0]), solve_group, (~accepted, point))[1]
+
+
+def _quick_courses(lanes: Lanes, rest: Any) -> Course:
+    """Quick steps in every lane until none is going; when few are, they are gathered."""
+
+    def task(arrays: Any) -> _Task:
+        return eqx.combine(arrays, rest)
+
+    def ends(arrays: Any) -> tuple[Box, Array]:
+        return Box(task(arrays).problem.lower, task(arrays).problem.upper), task(arrays).start
+
+    def run(lanes: Lanes, box: Box, start: Array, course: Course, few: int) -> Course:
+        def evaluate(x: Array) -> tuple[Array, Array]:
+            return lanes.map(lambda arrays, x: task(arrays).problem.marginal_and_jacobian(x), x)
+
+        limits = _limits(rest.solver, start.dtype)
+        return jax.lax.while_loop(
+            lambda course: jnp.sum(course.going) > few,
+            lambda course: quick_step(evaluate, box, start, limits, course),
+            course,
+        )
+
+    few = lanes.size // FEW
+    box, start = lanes.map(ends)
+    course = run(lanes, box, start, quick_start(box, start), few)
+    if few == 0:
+        return course
+    index = jnp.nonzero(course.going, size=few, fill_value=lanes.size)[0]
+    inside = jnp.minimum(index, lanes.size - 1)
+    box, start, going = jax.tree.map(lambda leaf: jnp.take(leaf, inside, axis=-1), (box, start, course))
+    going = eqx.tree_at(lambda c: c.going, going, going.going & (index < lanes.size))
+    return _placed(course, index, run(lanes.take(inside), box, start, going, 0))
+
+
+def _placed(table: Any, index: Array, rows: Any) -> Any:
+    """`table` with `rows` at the lanes `index`; positions beyond the last lane are left out."""
+    return jax.tree.map(lambda leaf, row: leaf.at[..., index].set(row, mode="drop"), table, rows)

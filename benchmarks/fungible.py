@@ -108,6 +108,10 @@ class _Margin:
         """E (a - t)^+."""
         return (self._above(self.high, t) ** 2 - self._above(self.low, t) ** 2) / (2 * (self.high - self.low))
 
+    def exceeds(self, t: jax.Array) -> jax.Array:
+        """P(a > t), the slope of `excess` with the opposite sign."""
+        return (self._above(self.high, t) - self._above(self.low, t)) / (self.high - self.low)
+
     def excess_squared(self, t: jax.Array) -> jax.Array:
         """E ((a - t)^+)^2."""
         return (self._above(self.high, t) ** 3 - self._above(self.low, t) ** 3) / (3 * (self.high - self.low))
@@ -117,44 +121,73 @@ class _Margin:
         return jnp.maximum(end - t, 0.0)
 
 
-def _outer(params: Params, total: jax.Array) -> tuple[Any, ...]:
-    """Nodes of margin 1; there, S = floor + share_2 (a_2 - first)^+ + share_1 (a_2 - second)^+."""
-    first_margin = _Margin(params, 0)
-    width = first_margin.high - first_margin.low
-    a1 = first_margin.low + width * jnp.asarray(UNIT_NODES, params["low"].dtype)
+def _by_first_shock(params: Params, total: jax.Array, a1: jax.Array) -> tuple[jax.Array, ...]:
+    """With a_1 known, S = floor + share_2 (a_2 - first)^+ + share_1 (a_2 - second)^+."""
     b1, b2 = 0.5 / params["h"][0], 0.5 / params["h"][1]
     scarce = jnp.maximum(a1, 0.0) - total / b1  # above zero where division 1 alone would use everything up
     floor = jnp.maximum(scarce, 0.0)
     first = jnp.where(scarce > 0, scarce, -scarce * b1 / b2)
     second = jnp.maximum(a1, 0.0) + total / b2
-    return a1, floor, first, second, b1 / (b1 + b2), b2 / (b1 + b2), b1, b2
+    return scarce, floor, first, second, b1, b2
+
+
+def _over_first_shock(params: Params, function: Any) -> Any:
+    """The weighted sum over the nodes of a_1, one after the other: many games at once then stay in registers."""
+    margin, dtype = _Margin(params, 0), params["low"].dtype
+
+    def add(sums: Any, node: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:
+        values = function(margin.low + (margin.high - margin.low) * node[0])
+        return jax.tree.map(lambda total, value: total + node[1] * value, sums, values), None
+
+    nodes = (jnp.asarray(UNIT_NODES, dtype), jnp.asarray(UNIT_WEIGHTS, dtype))
+    zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(function, margin.low))
+    return jax.lax.scan(add, zeros, nodes)[0]
 
 
 def part_values(params: Params, actions: dict[str, jax.Array]) -> dict[str, jax.Array]:
     """Expected outcomes, the second shock integrated in closed form."""
-    k, h = actions["capacity"], params["h"]
-    a1, floor, first, second, share_1, share_2, b1, b2 = _outer(params, jnp.sum(k))
+    k, total = actions["capacity"], jnp.sum(actions["capacity"])
     margins = (_Margin(params, 0), _Margin(params, 1))
     squares = margins[1].excess_squared
-    served = squares(floor) - share_2 * squares(first) - share_1 * squares(second)
-    joint = _own_value(a1, jnp.sum(k), h[0]) + 0.5 * b2 * served
-    zero = jnp.zeros((), k.dtype)
+
+    def joint(a1: jax.Array) -> jax.Array:
+        _, floor, first, second, b1, b2 = _by_first_shock(params, total, a1)
+        served = squares(floor) - (b2 * squares(first) + b1 * squares(second)) / (b1 + b2)
+        return _own_value(a1, total, params["h"][0]) + 0.5 * b2 * served
+
+    b, zero = 0.5 / params["h"], jnp.zeros((), k.dtype)
     own = [
-        0.5 * b * (margin.excess_squared(zero) - margin.excess_squared(k_i / b))
-        for margin, b, k_i in ((margins[0], b1, k[0]), (margins[1], b2, k[1]))
+        0.5 * b[i] * (margin.excess_squared(zero) - margin.excess_squared(k[i] / b[i]))
+        for i, margin in enumerate(margins)
     ]
-    weights = jnp.asarray(UNIT_WEIGHTS, k.dtype)
-    return {"own value": jnp.stack(own), "joint value": jnp.sum(weights * joint), "cost": params["c"] * k}
+    return {
+        "own value": jnp.stack(own),
+        "joint value": _over_first_shock(params, joint),
+        "cost": params["c"] * k,
+    }
+
+
+@eqs.envelope
+def expected_price(params: Params, total: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """E S and its slope in the total capacity."""
+    margin = _Margin(params, 1)
+
+    def price(a1: jax.Array) -> tuple[jax.Array, jax.Array]:
+        scarce, floor, first, second, b1, b2 = _by_first_shock(params, total, a1)
+        value = floor + (b2 * margin.excess(first) + b1 * margin.excess(second)) / (b1 + b2)
+        over_first, over_second = margin.exceeds(first), margin.exceeds(second)
+        alone = (b2 * over_first / (b1 + b2) - 1) / b1
+        shared = -over_first / (b1 + b2)
+        return value, jnp.where(scarce > 0, alone, shared) - b1 * over_second / (b2 * (b1 + b2))
+
+    return _over_first_shock(params, price)
 
 
 def part_slopes(params: Params, actions: dict[str, jax.Array]) -> dict[str, dict[str, jax.Array]]:
     """The same outcomes' derivatives, by the envelope theorem."""
     k = actions["capacity"]
-    _, floor, first, second, share_1, share_2, b1, b2 = _outer(params, jnp.sum(k))
-    margins = (_Margin(params, 0), _Margin(params, 1))
-    price = floor + share_2 * margins[1].excess(first) + share_1 * margins[1].excess(second)
-    own = [margins[0].excess(k[0] / b1), margins[1].excess(k[1] / b2)]
-    return _slopes(params, jnp.sum(jnp.asarray(UNIT_WEIGHTS, k.dtype) * price), jnp.stack(own))
+    own = [_Margin(params, i).excess(2 * params["h"][i] * k[i]) for i in (0, 1)]
+    return _slopes(params, expected_price(params, jnp.sum(k)), jnp.stack(own))
 
 
 def capacity_limits(params: Params, earlier: dict[str, jax.Array]) -> tuple[dict[str, Any], dict[str, Any]]:

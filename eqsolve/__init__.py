@@ -15,6 +15,7 @@ from eqsolve.certify import Certificate, certify
 # solving
 from eqsolve.compare import Comparison, compare
 from eqsolve.enumerate import EquilibriumSet, enumerate_equilibria
+from eqsolve.envelope import envelope
 
 # results
 from eqsolve.equilibrium import Equilibrium, Status
@@ -64,6 +65,7 @@ __all__ = [
     "compare",
     "demand_itself",
     "enumerate_equilibria",
+    "envelope",
     "expect",
     "expect_piecewise_linear",
     "game_from_payoffs",

@@ -3,10 +3,9 @@
 Every public name, one group per part of the package.
 """
 
-# games
-# many games
+# games, and many games
 from eqsolve.action import Action
-from eqsolve.batch import batch
+from eqsolve.batch import Batch, batch
 from eqsolve.bounds import Box
 
 # certificates
@@ -32,6 +31,7 @@ from eqsolve.expectation import (
     expect,
     expect_piecewise_linear,
 )
+from eqsolve.failures import Failures, failures
 from eqsolve.game import Game
 from eqsolve.payoffs import game_from_payoffs
 from eqsolve.solve import BestResponse, best_response, solve_first_best, solve_nash
@@ -40,6 +40,7 @@ from eqsolve.solvers import Ascent, BestReply, GlobalAscent, Newton, Search, Sol
 __all__ = [
     "Action",
     "Ascent",
+    "Batch",
     "BestReply",
     "BestResponse",
     "Box",
@@ -48,6 +49,7 @@ __all__ = [
     "Equilibrium",
     "EquilibriumSet",
     "Estimate",
+    "Failures",
     "Game",
     "Gauss",
     "GlobalAscent",
@@ -68,6 +70,7 @@ __all__ = [
     "envelope",
     "expect",
     "expect_piecewise_linear",
+    "failures",
     "game_from_payoffs",
     "solve_first_best",
     "solve_nash",

@@ -11,6 +11,8 @@ import sys
 
 import jax
 
+from eqsolve.chunks import cores
+
 INSTALL = 'pip install "eqsolve[study,plots]"'
 NEEDED = ("click", "pydantic", "rich", "xarray", "zarr")
 
@@ -45,14 +47,3 @@ def start_up(precision: str) -> None:
     if not chosen:
         with contextlib.suppress(RuntimeError):  # JAX has computed already
             jax.config.update("jax_num_cpu_devices", cores())
-
-
-def cores() -> int:
-    """The CPU cores this process may use.
-
-    >>> cores() >= 1
-    True
-    """
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -51,4 +51,7 @@ def envelope(function: ValueAndSlope) -> Callable[[PyTree, Array], Array]:
             moved, slope_moved = moved + by_params[0], slope_moved + by_params[1]
         return (value, slope), (moved, slope_moved)
 
-    return lambda params, at: pair(params, jnp.asarray(at, jnp.result_type(float)) if isinstance(at, float) else at)[0]
+    def value(params: PyTree, at: Array) -> Array:
+        return pair(*jax.tree.map(jnp.asarray, (params, at)))[0]
+
+    return value

@@ -2,5 +2,6 @@
 
 from eqsolve.datasets.labelled import equilibrium_dataset
 from eqsolve.datasets.restaurant import RestaurantDemand, load_restaurant_demand
+from eqsolve.datasets.stored import store
 
-__all__ = ["RestaurantDemand", "equilibrium_dataset", "load_restaurant_demand"]
+__all__ = ["RestaurantDemand", "equilibrium_dataset", "load_restaurant_demand", "store"]

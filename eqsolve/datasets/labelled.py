@@ -88,8 +88,8 @@ def equilibrium_dataset(
     variables["steps"] = variable(equilibrium.steps, (), role="diagnostic", long_name="solver steps")
     codes = np.broadcast_to(np.asarray(code(equilibrium.status)), equilibrium.residual.shape).astype(np.int8)
     variables["status"] = variable(codes, (), role="diagnostic", long_name="how the solve ended", **_flags())
-    try:
-        return xarray.Dataset(variables, coords={PLAYER: list(equilibrium.objectives), **labels})
+    try:  # names as objects: fixed-width text has no Zarr v3 specification
+        return xarray.Dataset(variables, coords={PLAYER: np.array(list(equilibrium.objectives), object), **labels})
     except ValueError as error:  # an axis named in `dims` with two lengths; xarray names it
         raise ValueError(f"equilibrium_dataset: {error}; give axes of different lengths different names.") from error
 

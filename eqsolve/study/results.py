@@ -79,7 +79,6 @@ def _plan(solved: Solved, grids: Mapping[str, np.ndarray]) -> xr.Dataset:
     )
     dataset[REGRET] = (dims, gain.max(axis=-1), {"role": "certificate", "long_name": "largest gain from deviating"})
     dataset[TOTAL] = (dims, np.asarray(solved.total), {"role": "report", "long_name": "first-best objective"})
-    dataset[PLAYER] = np.asarray(dataset[PLAYER].values, object)  # fixed-width text has no Zarr v3 specification
     return dataset
 
 

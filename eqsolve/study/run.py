@@ -19,7 +19,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jax.sharding import Mesh, PartitionSpec
 
 from eqsolve.batch import batch
 from eqsolve.problem import problem_of
@@ -129,7 +128,7 @@ def prepare(study: Study) -> Sweep:
         task = _task(study)
         _try_corners(part, places, grids, task)
         size = _chunk_size(study.tables.chunk, points)
-        sweep = Sweep(study, part, places, grids, task, size, _solve(part, places, task), _beside(study))
+        sweep = Sweep(study, part, places, grids, task, size, _solve(part, places, task, size), _beside(study))
         require_references(study.tables, _preview(sweep))
     return sweep
 
@@ -214,25 +213,14 @@ def _task(study: Study) -> Task:
     return Task(methods_of(study.tables), tuple(extras.items()))
 
 
-def _solve(part: Part, places: tuple[Place, ...], task: Task) -> Callable[[Any], Point]:
+def _solve(part: Part, places: tuple[Place, ...], task: Task, size: int) -> Callable[[Any], Point]:
     def make(parameters: Any) -> Any:
         arrays = parameters["shared"]
         for place in places:
             arrays = place.put(arrays, parameters["swept"][place.path])
         return part(arrays)
 
-    return _on_all_devices(batch(make, {"shared": None, "swept": 0}, task))
-
-
-def _on_all_devices(run: Callable[[Any], Point]) -> Callable[[Any], Point]:
-    """The same function, its points dealt out evenly to the process's devices, which do not wait for each other."""
-    devices = jax.local_devices()
-    if len(devices) == 1:
-        return run
-    everywhere, dealt_out = PartitionSpec(), PartitionSpec("points")
-    mesh = Mesh(np.asarray(devices), ("points",))
-    specs = ({"shared": everywhere, "swept": dealt_out},)
-    return jax.jit(jax.shard_map(run, mesh=mesh, in_specs=specs, out_specs=dealt_out, check_vma=False))
+    return batch(make, {"shared": None, "swept": 0}, task, block=size // len(jax.local_devices()))
 
 
 def _try_corners(part: Part, places: tuple[Place, ...], grids: dict[str, np.ndarray], task: Task) -> None:

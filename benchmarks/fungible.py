@@ -103,32 +103,40 @@ class _Margin:
     def __init__(self, params: Params, division: int):
         theta, w = params["theta"][division], params["w"][division]
         self.low, self.high = theta * params["low"][division] - w, theta * params["high"][division] - w
-
-    def excess(self, t: jax.Array) -> jax.Array:
-        """E (a - t)^+."""
-        return (self._above(self.high, t) ** 2 - self._above(self.low, t) ** 2) / (2 * (self.high - self.low))
+        self.density = 1 / (self.high - self.low)
 
     def exceeds(self, t: jax.Array) -> jax.Array:
         """P(a > t), the slope of `excess` with the opposite sign."""
-        return (self._above(self.high, t) - self._above(self.low, t)) / (self.high - self.low)
+        return self.density * (self._above(self.high, t) - self._above(self.low, t))
+
+    def excess(self, t: jax.Array) -> jax.Array:
+        """E (a - t)^+."""
+        return self.density * 0.5 * (self._above(self.high, t) ** 2 - self._above(self.low, t) ** 2)
 
     def excess_squared(self, t: jax.Array) -> jax.Array:
         """E ((a - t)^+)^2."""
-        return (self._above(self.high, t) ** 3 - self._above(self.low, t) ** 3) / (3 * (self.high - self.low))
+        return self.density * (1 / 3) * (self._above(self.high, t) ** 3 - self._above(self.low, t) ** 3)
 
     @staticmethod
     def _above(end: jax.Array, t: jax.Array) -> jax.Array:
         return jnp.maximum(end - t, 0.0)
 
 
-def _by_first_shock(params: Params, total: jax.Array, a1: jax.Array) -> tuple[jax.Array, ...]:
-    """With a_1 known, S = floor + share_2 (a_2 - first)^+ + share_1 (a_2 - second)^+."""
-    b1, b2 = 0.5 / params["h"][0], 0.5 / params["h"][1]
-    scarce = jnp.maximum(a1, 0.0) - total / b1  # above zero where division 1 alone would use everything up
-    floor = jnp.maximum(scarce, 0.0)
-    first = jnp.where(scarce > 0, scarce, -scarce * b1 / b2)
-    second = jnp.maximum(a1, 0.0) + total / b2
-    return scarce, floor, first, second, b1, b2
+class _Sharing:
+    """With a_1 known, S = floor + share_2 (a_2 - first)^+ + share_1 (a_2 - second)^+; divisions are done beforehand."""
+
+    def __init__(self, params: Params, total: jax.Array):
+        h1, h2 = params["h"][0], params["h"][1]
+        self.share_1, self.share_2 = h2 / (h1 + h2), h1 / (h1 + h2)
+        self.steep_1, self.steep_2 = 2 * h1, 2 * h2
+        self.steep_both = 2 * h1 * self.share_1
+        self.ratio, self.use_1, self.use_2 = h2 / h1, 2 * h1 * total, 2 * h2 * total
+
+    def breaks(self, a1: jax.Array) -> tuple[jax.Array, ...]:
+        """What division 1 alone would pay for the last unit (negative: it leaves some), and first and second."""
+        wanted = jnp.maximum(a1, 0.0)
+        alone = wanted - self.use_1
+        return alone, jnp.where(alone > 0, alone, -alone * self.ratio), wanted + self.use_2
 
 
 def _over_first_shock(params: Params, function: Any) -> Any:
@@ -147,13 +155,14 @@ def _over_first_shock(params: Params, function: Any) -> Any:
 def part_values(params: Params, actions: dict[str, jax.Array]) -> dict[str, jax.Array]:
     """Expected outcomes, the second shock integrated in closed form."""
     k, total = actions["capacity"], jnp.sum(actions["capacity"])
-    margins = (_Margin(params, 0), _Margin(params, 1))
+    margins, sharing = (_Margin(params, 0), _Margin(params, 1)), _Sharing(params, total)
     squares = margins[1].excess_squared
 
     def joint(a1: jax.Array) -> jax.Array:
-        _, floor, first, second, b1, b2 = _by_first_shock(params, total, a1)
-        served = squares(floor) - (b2 * squares(first) + b1 * squares(second)) / (b1 + b2)
-        return _own_value(a1, total, params["h"][0]) + 0.5 * b2 * served
+        alone, first, second = sharing.breaks(a1)
+        both = sharing.share_2 * squares(first) + sharing.share_1 * squares(second)
+        served = squares(jnp.maximum(alone, 0.0)) - both
+        return _own_value(a1, total, params["h"][0]) + served / (2 * sharing.steep_2)
 
     b, zero = 0.5 / params["h"], jnp.zeros((), k.dtype)
     own = [
@@ -170,15 +179,16 @@ def part_values(params: Params, actions: dict[str, jax.Array]) -> dict[str, jax.
 @eqs.envelope
 def expected_price(params: Params, total: jax.Array) -> tuple[jax.Array, jax.Array]:
     """E S and its slope in the total capacity."""
-    margin = _Margin(params, 1)
+    margin, sharing = _Margin(params, 1), _Sharing(params, total)
 
     def price(a1: jax.Array) -> tuple[jax.Array, jax.Array]:
-        scarce, floor, first, second, b1, b2 = _by_first_shock(params, total, a1)
-        value = floor + (b2 * margin.excess(first) + b1 * margin.excess(second)) / (b1 + b2)
-        over_first, over_second = margin.exceeds(first), margin.exceeds(second)
-        alone = (b2 * over_first / (b1 + b2) - 1) / b1
-        shared = -over_first / (b1 + b2)
-        return value, jnp.where(scarce > 0, alone, shared) - b1 * over_second / (b2 * (b1 + b2))
+        alone, first, second = sharing.breaks(a1)
+        scarce = jnp.maximum(alone, 0.0)
+        value = scarce + sharing.share_2 * margin.excess(first) + sharing.share_1 * margin.excess(second)
+        beyond_first, beyond_second = margin.exceeds(first), sharing.share_1 * margin.exceeds(second)
+        scarce_slope = sharing.steep_1 * (sharing.share_2 * beyond_first - 1)
+        slope = jnp.where(alone > 0, scarce_slope, -sharing.steep_both * beyond_first)
+        return value, slope - sharing.steep_2 * beyond_second
 
     return _over_first_shock(params, price)
 

@@ -36,6 +36,7 @@ from eqsolve.game import Game
 from eqsolve.payoffs import game_from_payoffs
 from eqsolve.solve import BestResponse, best_response, solve_first_best, solve_nash
 from eqsolve.solvers import Ascent, BestReply, GlobalAscent, Newton, Search, Solver
+from eqsolve.stages.stagewise import Stagewise
 
 __all__ = [
     "Action",
@@ -60,6 +61,7 @@ __all__ = [
     "Scenarios",
     "Search",
     "Solver",
+    "Stagewise",
     "Status",
     "batch",
     "best_response",

@@ -55,8 +55,8 @@ def _check_stages(game: Game) -> None:
         raise ValueError(
             f"Game.order is {game.order}, but Game.pay names {list(game.pay)}; list every player once, stage by stage."
         )
-    if len(game.order) != 1:
-        raise ValueError(f"Game.order has {len(game.order)} stages; this release solves games with one stage.")
+    if not all(game.order):
+        raise ValueError(f"Game.order is {game.order}; give every stage at least one player.")
     if game.constraint is not None:
         raise ValueError(
             f"Game.constraint is {game.constraint!r}; this release solves games without shared constraints: give None."
@@ -79,24 +79,47 @@ def _check_functions(game: Game) -> None:
 
 
 def _check_bounds(game: Game) -> None:
-    limits = game.bounds(game.params, {})
-    if not (isinstance(limits, tuple) and len(limits) == 2):
-        raise TypeError(f"Game.bounds returned {type(limits).__name__}; return a pair of dicts (lower, upper).")
-    for side, given in zip(("lower", "upper"), limits, strict=True):
-        known = [action.name for action in game.actions]
-        for name in given:
-            if name not in known:
-                raise ValueError(unknown_name(f"Game.bounds: {side} bound of action", name, known))
-        for action in game.actions:
-            if action.name not in given:
-                raise ValueError(
-                    f"Game.bounds gives no {side} bound for action {action.name!r}; write -inf or inf for none."
+    for stage in range(len(game.order)):
+        limits = _bounds_in(game, stage)
+        if not (isinstance(limits, tuple) and len(limits) == 2):
+            raise TypeError(f"Game.bounds returned {type(limits).__name__}; return a pair of dicts (lower, upper).")
+        decided = [action for action, _ in game.layout.parts(stage)]
+        where = f", which is decided in stage {stage + 1}" if len(game.order) > 1 else ""
+        for side, given in zip(("lower", "upper"), limits, strict=True):
+            known = [action.name for action in game.actions]
+            for name in given:
+                if name not in known:
+                    raise ValueError(unknown_name(f"Game.bounds: {side} bound of action", name, known))
+            for action in decided:
+                if action.name not in given:
+                    raise ValueError(
+                        f"Game.bounds gives no {side} bound for action {action.name!r}{where}; write -inf or inf for"
+                        " none."
+                    )
+                _check_broadcast(
+                    np.shape(given[action.name]), action.shape, f"Game.bounds: {side} bound of {action.name!r}{where}"
                 )
-            _check_broadcast(
-                np.shape(given[action.name]), action.shape, f"Game.bounds: {side} bound of {action.name!r}"
-            )
-    for action in game.actions:
-        _check_interval(action.name, limits[0][action.name], limits[1][action.name])
+    # where earlier actions move the bounds of later stages, an empty interval is a status of the solve
+    known = 1 if game.layout.bounds_move(game.bounds, game.params) else len(game.order)
+    for stage in range(known):
+        lower, upper = _bounds_in(game, stage, concretely=True)
+        for action, _ in game.layout.parts(stage):
+            _check_interval(action.name, lower[action.name], upper[action.name])
+
+
+def _bounds_in(game: Game, stage: int, concretely: bool = False) -> Any:
+    """What `Game.bounds` returns in a stage; only shapes if it depends on earlier actions, whose values are unknown."""
+    layout = game.layout
+    earlier = layout.before(stage, layout.zeros(game.params))
+    try:
+        if stage == 0 or concretely:
+            return game.bounds(game.params, earlier)
+        return jax.eval_shape(lambda known: game.bounds(game.params, known), earlier)
+    except KeyError as error:
+        raise ValueError(
+            f"Game.bounds asks for {error} in stage {stage + 1}, where only {list(earlier)} were decided before; with"
+            " several stages it is asked once for each: look at later actions only `if` they are there."
+        ) from error
 
 
 def _check_interval(name: str, lower: Any, upper: Any) -> None:

@@ -13,6 +13,7 @@ from eqsolve.game import Game, paid
 from eqsolve.solve import solve_first_best, solve_nash
 from eqsolve.solvers.base import Solver
 from eqsolve.solvers.search import Search
+from eqsolve.stages.stagewise import Stagewise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,10 +53,12 @@ class Comparison:
         return table(header, rows)
 
 
-def compare(games: Mapping[str, Game], solver: Solver | None = None, search: Search | None = None) -> Comparison:
+def compare(
+    games: Mapping[str, Game], solver: Solver | Stagewise | None = None, search: Search | None = None
+) -> Comparison:
     """Solve, certify and compare institutions: the same economics under different pay, control or parameters.
 
-    **Arguments:** `games`: name -> game. `solver`: for the Nash equilibria, `Newton()` by default. `search`: for the
+    **Arguments:** `games`: name -> game. `solver`: for the Nash equilibria, as in `solve_nash`. `search`: for the
     certificates, as in `certify`.
     **Returns:** a `Comparison`; the loss is measured by each game's own `total`.
     **Errors:** `ValueError` without games, and those of `solve_nash` and `certify`.
@@ -72,12 +75,12 @@ def compare(games: Mapping[str, Game], solver: Solver | None = None, search: Sea
     return Comparison({name: _institution(game, solver, search) for name, game in games.items()})
 
 
-def _institution(game: Game, solver: Solver | None, search: Search | None) -> Institution:
+def _institution(game: Game, solver: Solver | Stagewise | None, search: Search | None) -> Institution:
     nash = solve_nash(game, solver=solver)
     best = solve_first_best(game)
     return Institution(
         nash=nash,
-        certificate=certify(game, nash.actions, search),
+        certificate=certify(game, nash.actions, search, solver=solver),
         first_best=best,
         nash_total=float(jnp.asarray(paid(game.total, nash.outcomes))),
         first_best_total=float(jnp.asarray(paid(game.total, best.outcomes))),

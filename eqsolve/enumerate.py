@@ -9,13 +9,15 @@ from jaxtyping import Array, Float
 
 from eqsolve._tables import number, table
 from eqsolve.certify.certificate import SEARCH, Certificate, certify
+from eqsolve.core import require_game
 from eqsolve.equilibrium import STATUS_NAMES, Equilibrium, code
 from eqsolve.game import Game
 from eqsolve.problem import problem_of
-from eqsolve.solve import require_game, require_searchable, solve_from
+from eqsolve.solve import require_searchable, solve_all_stages
 from eqsolve.solvers.base import Solver
-from eqsolve.solvers.newton import Newton
 from eqsolve.solvers.search import Search
+from eqsolve.stages.stage_game import facing
+from eqsolve.stages.stagewise import Stagewise, stage_search, stage_solvers
 from eqsolve.starts import starts_with_corners
 
 
@@ -57,17 +59,20 @@ class EquilibriumSet:
 def enumerate_equilibria(
     game: Game,
     starts: int = 64,
-    solver: Solver | None = None,
+    solver: Solver | Stagewise | None = None,
     search: Search | None = None,
     *,
     distance: float = 1e-4,
 ) -> EquilibriumSet:
     """All distinct certified equilibria reached from `starts` points spread over the box.
 
+    With several stages the starts are the first stage's; each later stage is in the equilibrium that its solver finds
+    from the default start.
+
     **Arguments:** `starts`: how many starts: the middle of the box, both extreme corners, then points spread
-    over it. `solver`: `Newton()` by default. `search`:
-    for the certificates, as in `certify`; its box also confines the starts of actions with infinite bounds.
-    `distance`: solutions closer than this share of the box (of the action's size, where infinite) are one.
+    over it. `solver`: as in `solve_nash`. `search`: for the certificates, as in `certify`; its box also confines the
+    starts of actions with infinite bounds. `distance`: solutions closer than this share of the box (of the action's
+    size, where infinite) are one.
     **Returns:** an `EquilibriumSet`, equilibria in the order in which they were met. Finding none is evidence, not
     proof, that there is none; on a continuum every start may find another point.
     **Errors:** `ValueError` for fewer than one start, or infinite bounds without a declared box.
@@ -85,14 +90,14 @@ def enumerate_equilibria(
     if starts < 1:
         raise ValueError(f"enumerate_equilibria: starts is {starts}; give at least 1.")
     search = SEARCH if search is None else search
-    require_searchable(game, search)
-    solver = Newton() if solver is None else solver
-    found, points, width = _solve_all(game, solver, search, starts)
+    solvers = stage_solvers(game, solver)
+    require_searchable(game, solvers, search)
+    found, points, width = _solve_all(game, solvers, search, starts)
     codes = np.asarray(code(found.status))
     statuses = {name: int(np.sum(codes == index)) for index, name in enumerate(STATUS_NAMES) if np.any(codes == index)}
     distinct = _distinct(np.asarray(points), np.asarray(found.solved), np.asarray(width), distance)
     equilibria = [jax.tree.map(lambda leaf, i=i: leaf[i], found) for i in distinct]
-    certificates = [certify(game, equilibrium.actions, search) for equilibrium in equilibria]
+    certificates = [certify(game, equilibrium.actions, search, solver=solver) for equilibrium in equilibria]
     kept = [i for i, certificate in enumerate(certificates) if bool(certificate.certified)]
     return EquilibriumSet(
         equilibria=tuple(equilibria[i] for i in kept),
@@ -104,12 +109,15 @@ def enumerate_equilibria(
 
 
 @eqx.filter_jit
-def _solve_all(game: Game, solver: Solver, search: Search, starts: int) -> tuple[Equilibrium, Array, Array]:
-    problem = problem_of(game)
-    lower, upper = search.limits(problem)
+def _solve_all(
+    game: Game, solvers: tuple[Solver, ...], search: Search, starts: int
+) -> tuple[Equilibrium, Array, Array]:
+    problem = problem_of(facing(game, 0, {}, solvers))
+    lower, upper = stage_search(game, 0, search).limits(problem)
     points = starts_with_corners(lower, upper, starts)
-    found = jax.vmap(lambda x: solve_from(game, problem.actions(x), solver))(points)
-    return found, jax.vmap(problem.vector)(found.actions), upper - lower
+    found = jax.vmap(lambda x: solve_all_stages(game, problem.actions(x), solvers))(points)
+    reached = jax.vmap(lambda actions: problem.vector(game.layout.own(0, actions)))(found.actions)
+    return found, reached, upper - lower
 
 
 def _distinct(

@@ -52,6 +52,11 @@ def code(status: Status) -> Int[Array, "..."]:
     return status._value  # pyright: ignore
 
 
+def is_solved(status: Status) -> Bool[Array, "..."]:
+    """Whether a status is that of a candidate equilibrium."""
+    return code(status) <= STATUS_NAMES.index("degenerate")
+
+
 class Equilibrium(eqx.Module):
     """Actions that solve a game, with what follows from them; always the same structure, also inside a batch.
 
@@ -84,7 +89,7 @@ class Equilibrium(eqx.Module):
     @property
     def solved(self) -> Bool[Array, "..."]:
         """Whether the point is a candidate equilibrium: converged, kinked or degenerate. `certify` decides."""
-        return code(self.status) <= STATUS_NAMES.index("degenerate")
+        return is_solved(self.status)
 
     def messages(self) -> list[str]:
         """One line per status that occurs: how many, and what it means."""

@@ -21,6 +21,7 @@ from eqsolve._game_checks import check_game
 from eqsolve.action import Action
 from eqsolve.bounds import BoundsFunction, Box, Limits, as_bounds
 from eqsolve.expectation.rule import Rule
+from eqsolve.layout import Layout
 
 Named = Mapping[str, Any]
 PLANNER = "planner"
@@ -34,13 +35,16 @@ class Game(eqx.Module):
     - `params`: pytree of finite arrays, everything that is swept, tuned or differentiated. Python numbers become
       floats.
     - `actions`: the decisions, as `Action`s, in the order in which results list them.
-    - `bounds`: a `Box`, or a function `(params, earlier_actions) -> (lower, upper)` of dicts by action name.
+    - `bounds`: a `Box`, or a function `(params, earlier_actions) -> (lower, upper)` of dicts by action name. With
+      several stages it is asked once per stage and must name the actions of that stage; `earlier_actions` has the
+      actions decided before, of their declared shapes (zero in entries that are still open), none in the first stage.
     - `outcomes`: function `(params, actions, shock) -> {name: array}`, one realisation; `shock` is None without a
       `rule`.
     - `pay`: player -> outcome name -> coefficient (a number, or an array of the outcome's shape). A player's objective
       is the sum over outcomes of coefficient times expected outcome, summed over entries.
     - `total`: the first-best objective: outcome name -> coefficient. Edits of pay never touch it.
-    - `order`: stages of players; one stage, the default, is simultaneous play in the order of `pay`.
+    - `order`: stages of players; one stage, the default, is simultaneous play in the order of `pay`. Players of later
+      stages see what was decided before. Somebody who moves in two stages is two players with the same pay.
     - `rule`: how expectations over the shock are taken, for instance `Scenarios`; None without a shock.
     - `expected`: closed form `(params, actions) -> {name: E[outcome]}`; replaces `outcomes` and `rule`.
     - `jacobian`: optional `(params, actions) -> {outcome: {action: dE[outcome]/d action}}` of shape outcome + action;
@@ -114,7 +118,8 @@ class Game(eqx.Module):
         self.constraint = constraint
 
     def __check_init__(self) -> None:
-        check_game(self)
+        if type(self) is Game:  # a stage of a game is as sound as the game
+            check_game(self)
 
     @property
     def players(self) -> tuple[str, ...]:
@@ -126,14 +131,27 @@ class Game(eqx.Module):
         """The precision of the game: that of its parameters."""
         return float_dtype(self.params)
 
-    def limits(self) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Lower and upper bound of every action, each of the action's shape."""
-        lower, upper = self.bounds(self.params, {})
+    @property
+    def layout(self) -> Layout:
+        """Which entries of which actions are decided in which stage."""
+        return Layout(self.actions, self.order)
 
-        def full(limits: Limits) -> dict[str, Array]:
-            return {a.name: jnp.broadcast_to(jnp.asarray(limits[a.name], self.dtype), a.shape) for a in self.actions}
+    def limits(self, actions: Named | None = None) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Lower and upper bound of every action, each of the action's shape.
 
-        return full(lower), full(upper)
+        **Arguments:** `actions`: by name. Where earlier actions move the bounds of later stages, those are taken after
+        the earlier ones of these.
+        **Errors:** `ValueError` where actions are needed and not given.
+        """
+        layout = self.layout
+        if actions is None:
+            if layout.bounds_move(self.bounds, self.params):
+                raise ValueError(
+                    f"Game.limits: earlier actions move the bounds of later stages (order: {self.order}); give the"
+                    " actions after which you want them: game.limits(actions)."
+                )
+            actions = layout.zeros(self.params)
+        return layout.all_limits(self.bounds, self.params, actions)
 
     def expect(self, actions: Named) -> OrderedDict[str, Array]:
         """E[outcome] for every outcome, derived ones last, in the order in which the mechanism names them."""
@@ -160,6 +178,15 @@ class Game(eqx.Module):
             return ordered(outcomes(self.params, actions, None))
         values = self.rule.expect(lambda shock: ordered(outcomes(self.params, actions, shock)), self.params, actions)
         return OrderedDict((name, values[name]) for name in names)
+
+    def played_out(self, actions: Named) -> tuple[Named, Any]:
+        """Everybody's actions, and that they stand for a solved game: nobody moves after these."""
+        return actions, jnp.asarray(True)
+
+    def slopes(self, actions: Named) -> Mapping[str, Named]:
+        """What the mechanism's `jacobian` returns at these actions."""
+        assert self.jacobian is not None
+        return self.jacobian(self.params, actions)
 
     def derive(self, expected: Named) -> OrderedDict[str, Array]:
         """The outcomes that are functions of expected outcomes; empty where the game has none."""
@@ -214,10 +241,25 @@ class Game(eqx.Module):
         return self._edited(actions=tuple(a.with_owner(renamed) for a in self.actions), order=order, pay=pay)
 
     def cooperative(self, name: str = PLANNER) -> "Game":
-        """The first-best problem: one player who controls every action and is rewarded with `total`."""
-        renamed = dict.fromkeys(self.players, name)
-        actions = tuple(a.with_owner(renamed) for a in self.actions)
-        return self._edited(actions=actions, order=((name,),), pay={name: dict(self.total)})
+        """The first-best problem: one player who controls every action and is rewarded with `total`.
+
+        With several stages the planner decides everything at once. Only where earlier actions move the bounds of later
+        stages it keeps the stages: as the player `name` in the first and `name, stage 2` and so on in later ones, all
+        rewarded with `total`, which leads to the same plan (Bellman's principle).
+        """
+        if self.layout.bounds_move(self.bounds, self.params):
+            agents = [name, *(f"{name}, stage {stage + 1}" for stage in range(1, len(self.order)))]
+            bounds = self.bounds
+        else:
+            agents = [name] * len(self.order)
+            bounds = self.layout.together(self.bounds)
+        renamed = {player: agent for agent, stage in zip(agents, self.order, strict=True) for player in stage}
+        return self._edited(
+            actions=tuple(action.with_owner(renamed) for action in self.actions),
+            order=tuple((agent,) for agent in dict.fromkeys(agents)),
+            pay={agent: dict(self.total) for agent in agents},
+            bounds=bounds,
+        )
 
     def _edited(self, **changes: Any) -> "Game":
         return dataclasses.replace(self, **changes)

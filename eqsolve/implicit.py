@@ -35,8 +35,31 @@ def attach_derivative(game: Game, x: Float[Array, " n"], smooth: Bool[Array, ""]
 @attach_derivative.def_jvp
 def _derivative(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
     game, x, smooth = primals
-    game_tangent, _, _ = tangents
     x = attach_derivative(game, x, smooth)  # differentiating this rule again differentiates the solution again
+    tangent, touched = _moved(game, x, tangents[0])
+    defined = _is_two_sided(problem_of(jax.lax.stop_gradient(game)), jax.lax.stop_gradient(x))
+    return x, tangent + jnp.where(defined & smooth, 0.0, jnp.nan).astype(x.dtype) * touched
+
+
+@eqx.filter_custom_jvp
+def attach_one_sided_derivative(game: Game, x: Float[Array, " n"], smooth: Bool[Array, ""]) -> Float[Array, " n"]:
+    """The same, but an entry on a bound that nothing pushes it against keeps the derivative of staying there.
+
+    A leader's search needs it: where followers change regime its payoff has a kink, and one side of it is enough.
+    """
+    return x
+
+
+@attach_one_sided_derivative.def_jvp
+def _one_sided_derivative(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
+    game, x, smooth = primals
+    x = attach_one_sided_derivative(game, x, smooth)
+    tangent, touched = _moved(game, x, tangents[0])
+    return x, tangent + jnp.where(smooth, 0.0, jnp.nan).astype(x.dtype) * touched
+
+
+def _moved(game: Game, x: Array, game_tangent: Any) -> tuple[Array, Array]:
+    """How the solution moves with the game's arrays, and the sum of their tangents."""
 
     def local(game: Game) -> tuple[Array, Array, Array]:
         problem = problem_of(game)
@@ -46,7 +69,8 @@ def _derivative(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Ar
     (marginal_tangent, lower_tangent, upper_tangent), tangents = pushed_forward(local, game, game_tangent)
     problem = problem_of(game)
     jacobian = problem.marginal_and_jacobian(x)[1]
-    at_lower, free, defined = _regimes(problem, jax.lax.stop_gradient(x))
+    at_lower, at_upper = x <= problem.lower, x >= problem.upper
+    free = ~(at_lower | at_upper)
     bound_tangent = jnp.where(at_lower, lower_tangent, upper_tangent)
     both = free[:, None] & free[None, :]
     fixed = jnp.where(free, 0.0, bound_tangent)
@@ -56,15 +80,13 @@ def _derivative(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Ar
     # added, and reached from every array of the game: reverse mode must meet the NaN even where dF/dtheta is zero, and
     # must not multiply a valid entry's zero by it
     touched = sum((jnp.sum(leaf).astype(x.dtype) for leaf in jax.tree.leaves(tangents)), start=jnp.zeros((), x.dtype))
-    return x, tangent + jnp.where(defined & smooth, 0.0, jnp.nan).astype(x.dtype) * touched
+    return tangent, touched
 
 
-def _regimes(problem: Problem, x: Array) -> tuple[Array, Array, Array]:
-    """Entries at the lower bound, entries that are free, and entries whose two-sided derivative exists."""
-    problem = jax.lax.stop_gradient(problem)
+def _is_two_sided(problem: Problem, x: Array) -> Bool[Array, " n"]:
+    """Entries whose derivatives from both sides agree."""
     marginal, jacobian = problem.marginal_and_jacobian(x)
-    at_lower, at_upper = x <= problem.lower, x >= problem.upper
-    at_bound = at_lower | at_upper
+    at_bound = (x <= problem.lower) | (x >= problem.upper)
     scale = jnp.where(x == 0, 1.0, jnp.abs(x))
     pushed = jnp.abs(marginal) > default_tolerance(x.dtype) * (jnp.abs(jacobian) @ scale)
     weak = at_bound & ~pushed & (problem.lower < problem.upper)
@@ -78,4 +100,4 @@ def _regimes(problem: Problem, x: Array) -> tuple[Array, Array, Array]:
 
     stuck, loose = response(free), response(free | weak)
     differs = jnp.abs(stuck - loose) > jnp.finfo(x.dtype).eps ** 0.5 * jnp.max(jnp.abs(loose), initial=0.0)
-    return at_lower, free, ~jnp.any(differs, axis=1)
+    return ~jnp.any(differs, axis=1)

@@ -56,6 +56,11 @@ def solved_point(problem: Problem, start: Float[Array, " n"], solver: Solver) ->
     return in_lanes(one, many)(arrays)
 
 
+def thorough_point(problem: Problem, start: Float[Array, " n"], solver: Solver) -> Point:
+    """Solve from `start` by the solver alone, as part of the program around it. Carries no derivatives."""
+    return _thorough(jax.lax.stop_gradient(_Task(problem, start, solver)))
+
+
 def _solve(task: _Task) -> Point:
     if not isinstance(task.solver, Newton):
         return _thorough(task)

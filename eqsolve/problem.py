@@ -85,6 +85,10 @@ class Problem(eqx.Module):
         jacobian, marginal = jax.jacfwd(twice, has_aux=True)(x)
         return marginal, jacobian
 
+    def earned(self, expected: Mapping[str, Array]) -> Float[Array, " players"]:
+        """Every player's objective from expected outcomes."""
+        return self._weighted(expected)
+
     def _weighted(self, expected: Mapping[str, Array]) -> Float[Array, " players"]:
         # a sum of one product per outcome: XLA then evaluates only the outcomes that are paid
         terms = [
@@ -104,8 +108,7 @@ class Problem(eqx.Module):
         # an outcome that is neither paid nor behind a paid derived outcome must not be touched: its slope may be
         # infinite
         used = set(adjoints)
-        assert game.jacobian is not None
-        jacobian = {name: row for name, row in game.jacobian(game.params, actions).items() if name in used}
+        jacobian = {name: row for name, row in game.slopes(actions).items() if name in used}
         absent = [name for name in expected if name in used and name not in jacobian]
         if absent:
             jacobian |= jax.jacfwd(lambda a: {name: game.primary(a)[name] for name in absent})(actions)
@@ -147,7 +150,9 @@ def _rows(table: Float[Array, "players ..."], owners: np.ndarray) -> Float[Array
 
 
 def problem_of(game: Game) -> Problem:
-    """Lay a game out for the solvers."""
+    """Lay a game of one stage out for the solvers."""
+    if len(game.order) > 1:
+        raise ValueError(f"The game has the stages {game.order}; a solver sees one stage at a time (`StageGame`).")
     lower, upper = game.limits()
     shapes = eqx.filter_eval_shape(game.expect, {a.name: jnp.zeros(a.shape, game.dtype) for a in game.actions})
     names = [name for name in shapes if any(name in pay for pay in game.pay.values())]

@@ -12,29 +12,35 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from eqsolve._checks import concrete, unknown_name
-from eqsolve._tangents import carrying
-from eqsolve.equilibrium import Equilibrium, Status
-from eqsolve.game import Game, paid
-from eqsolve.implicit import attach_derivative
-from eqsolve.points import Point, solved_point
+from eqsolve.core import as_actions, require_game, solve_from
+from eqsolve.equilibrium import Equilibrium
+from eqsolve.game import Game
 from eqsolve.problem import problem_of
 from eqsolve.solvers.base import Solver
 from eqsolve.solvers.first_best import GlobalAscent
-from eqsolve.solvers.newton import Newton
 from eqsolve.solvers.search import Search, best_reply
-from eqsolve.starts import default_start
+from eqsolve.stages.play import solve_stages
+from eqsolve.stages.stage_game import facing
+from eqsolve.stages.stagewise import Stagewise, stage_search, stage_solvers
 
 
-def solve_nash(game: Game, start: Mapping[str, Any] | None = None, solver: Solver | None = None) -> Equilibrium:
+def solve_nash(
+    game: Game, start: Mapping[str, Any] | None = None, solver: Solver | Stagewise | None = None
+) -> Equilibrium:
     """A Nash equilibrium candidate of `game`, differentiable in all of its arrays.
 
+    With several stages, a subgame-perfect one: the actions on its path. Players of a stage anticipate the equilibrium
+    of every later stage; of several, the one that its solver finds from the default start.
+
     **Arguments:** `start`: action name -> value inside the bounds; by default the middle of the box (one unit inside a
-    single finite bound, zero without bounds). `solver`: `Newton()` by default; `BestReply()` where payoffs have several
-    peaks per player.
+    single finite bound, zero without bounds). With several stages only the first stage's actions are read. `solver`:
+    `Newton()` by default; `BestReply()` where payoffs have several peaks per player. With several stages the same
+    solver for each, or `Stagewise(...)`, which also says what the default is.
     **Returns:** an `Equilibrium`; read `status`, and let `certify` decide whether it is one.
     **Errors:** `ValueError` for a start with wrong names, shapes or concrete values outside the bounds. Everything
     else, NaN included, is a status.
-    **Source:** Nash (1951); derivatives by the implicit function theorem on the free entries.
+    **Source:** Nash (1951); Selten (1965) for several stages; derivatives by the implicit function theorem on the free
+    entries.
 
     >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
     >>> game = Cournot(LinearInverseDemand(10.0, 1.0), cost=[1.0, 1.0]).game()
@@ -42,11 +48,11 @@ def solve_nash(game: Game, start: Mapping[str, Any] | None = None, solver: Solve
     [3. 3.]
     """
     require_game(game, "solve_nash")
-    solver = Newton() if solver is None else solver
-    if not isinstance(solver, Solver):
+    if not (solver is None or isinstance(solver, (Solver, Stagewise))):
         raise TypeError(f"solve_nash: solver is {solver!r}; give a Solver such as Newton() or BestReply().")
-    require_searchable(game, getattr(solver, "search", None))
-    return _solve(game, check_start(game, start), solver)
+    solvers = stage_solvers(game, solver)
+    require_searchable(game, solvers)
+    return _solve(game, check_start(game, start), solvers)
 
 
 def solve_first_best(
@@ -68,7 +74,8 @@ def solve_first_best(
     solver = GlobalAscent() if solver is None else solver
     if not isinstance(solver, GlobalAscent):
         raise TypeError(f"solve_first_best: solver is {solver!r}; give a GlobalAscent().")
-    return _solve(game.cooperative(), check_start(game, start), solver)
+    plan = game.cooperative()
+    return _solve(plan, check_start(plan, start), stage_solvers(plan, solver))
 
 
 class BestResponse(eqx.Module):
@@ -79,11 +86,20 @@ class BestResponse(eqx.Module):
     gain: Float[Array, "..."]
 
 
-def best_response(game: Game, player: str, actions: Mapping[str, Any], search: Search | None = None) -> BestResponse:
+def best_response(
+    game: Game,
+    player: str,
+    actions: Mapping[str, Any],
+    search: Search | None = None,
+    solver: Solver | Stagewise | None = None,
+) -> BestResponse:
     """The best reply of one player to the others' `actions`, searched over the player's whole box.
 
+    With several stages, later ones answer every action tried with their equilibrium, and the result has their answer.
+
     **Arguments:** `actions`: every player's actions by name; the player's own are where the comparison starts.
-    `search`: how finely to look, and which part of infinite action sets.
+    `search`: how finely to look, and which part of infinite action sets. `solver`: as for `solve_nash`; finds the
+    answers of later stages.
     **Errors:** `ValueError` for unknown names, wrong shapes or an infinite box without a declared part to search.
 
     >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
@@ -95,84 +111,50 @@ def best_response(game: Game, player: str, actions: Mapping[str, Any], search: S
     if player not in game.players:
         raise ValueError(unknown_name("best_response: player", player, game.players))
     search = Search() if search is None else search
-    require_searchable(game, search)
-    return _best_response(game, as_actions(game, actions, "best_response: actions"), player, search)
+    solvers = stage_solvers(game, solver)
+    require_searchable(game, solvers, search)
+    return _best_response(game, as_actions(game, actions, "best_response: actions"), player, search, solvers)
 
 
 @eqx.filter_jit
-def _best_response(game: Game, actions: dict[str, Array], player: str, search: Search) -> BestResponse:
-    problem = problem_of(game)
-    index = game.players.index(player)
+def _best_response(
+    game: Game, actions: dict[str, Array], player: str, search: Search, solvers: tuple[Solver, ...]
+) -> BestResponse:
+    stage = next(stage for stage, movers in enumerate(game.order) if player in movers)
+    stage_game = facing(game, stage, game.layout.before(stage, actions), solvers)
+    problem = problem_of(stage_game)
+    index = stage_game.players.index(player)
     entries = np.flatnonzero(problem.owners == index)
-    x = problem.vector(actions)
+    x = problem.vector(game.layout.own(stage, actions))
+    search = stage_search(game, stage, search)
     reply = best_reply(problem, search, search.limits(problem), x, jnp.asarray(index), jnp.asarray(entries))
-    before = problem.payoffs(x)[index]
-    return BestResponse(problem.actions(x.at[entries].set(reply.own)), reply.payoff, reply.payoff - before)
+    profile = stage_game.played_out(problem.actions(x.at[entries].set(reply.own)))[0]
+    named = OrderedDict((action.name, profile[action.name]) for action in game.actions)
+    return BestResponse(named, reply.payoff, reply.payoff - game.objectives(actions)[player])
 
 
 @eqx.filter_jit
-def _solve(game: Game, start: dict[str, Array] | None, solver: Solver) -> Equilibrium:
-    return solve_from(game, start, solver)
+def _solve(game: Game, start: dict[str, Array] | None, solvers: tuple[Solver, ...]) -> Equilibrium:
+    return solve_all_stages(game, start, solvers)
 
 
-def solve_from(game: Game, start: Mapping[str, Array] | None, solver: Solver) -> Equilibrium:
-    """The uncompiled core of both solves: find the point, attach derivatives, name everything."""
-    fixed = problem_of(jax.lax.stop_gradient(game))
-    x = default_start(fixed.lower, fixed.upper) if start is None else fixed.vector(start)
-    return _equilibrium(game, solved_point(fixed, x, solver))
-
-
-def _equilibrium(game: Game, point: Point) -> Equilibrium:
-    verdict = point.verdict
-    computed = (verdict.status != Status.nonfinite) & (verdict.status != Status.infeasible)
-    x = attach_derivative(game, point.x, verdict.status == Status.converged)
-    problem = problem_of(game)
-    marginal = carrying(lambda game, x: problem_of(game).marginal(x), verdict.marginal, game, x)
-    expected = carrying(lambda game, x: game.expect(problem_of(game).actions(x)), point.outcomes, game, x)
-    return Equilibrium(
-        actions=problem.actions(x),
-        outcomes=expected,
-        objectives=OrderedDict((player, paid(game.pay[player], expected)) for player in game.players),
-        residual=jnp.where(computed, verdict.residual, jnp.nan),
-        multipliers=problem.actions(jnp.where(verdict.active != 0, marginal, 0.0)),
-        active=problem.actions(jnp.where(computed, verdict.active, 0)),
-        status=verdict.status,
-        steps=point.steps,
-        owners=tuple((action.name, action.owners) for action in game.actions),
-    )
-
-
-def require_game(game: object, where: str) -> None:
-    """Raise where something else than a game was given."""
-    if not isinstance(game, Game):
-        raise TypeError(f"{where} got {game!r}; give a Game, for instance mechanism.game().")
-
-
-def as_actions(game: Game, actions: Mapping[str, Any], what: str) -> dict[str, Array]:
-    """`actions` as arrays of the declared shapes; raises where names or shapes are wrong."""
-    if not isinstance(actions, Mapping):
-        raise TypeError(f"{what} is {actions!r}; give a dict from action name to value.")
-    known = [action.name for action in game.actions]
-    for name in actions:
-        if name not in known:
-            raise ValueError(unknown_name(f"{what}: action", name, known))
-    arrays = {}
-    for action in game.actions:
-        if action.name not in actions:
-            raise ValueError(f"{what} has no entry {action.name!r}; give every action: {known}.")
-        value = jnp.asarray(actions[action.name], game.dtype)
-        if value.shape != action.shape:
-            raise ValueError(f"{what}[{action.name!r}] has shape {value.shape}; the action has shape {action.shape}.")
-        arrays[action.name] = value
-    return arrays
+def solve_all_stages(game: Game, start: Mapping[str, Array] | None, solvers: tuple[Solver, ...]) -> Equilibrium:
+    """The uncompiled core of both solves, with one solver per stage."""
+    if len(solvers) == 1:
+        return solve_from(game, start, solvers[0])
+    return solve_stages(game, start, solvers)
 
 
 def check_start(game: Game, start: Mapping[str, Any] | None) -> dict[str, Array] | None:
-    """`start` as arrays; raises where names or shapes are wrong or concrete values lie outside the bounds."""
+    """The first stage's start as arrays; raises where names or shapes are wrong or concrete values out of bounds."""
     if start is None:
         return None
-    arrays = as_actions(game, start, "start")
-    lower, upper = game.limits()
+    layout = game.layout
+    if isinstance(start, Mapping):
+        first = {action.name for action, _ in layout.parts(0)}
+        start = {name: zero for name, zero in layout.zeros(game.params).items() if name not in first} | dict(start)
+    arrays = layout.own(0, as_actions(game, start, "start"))
+    lower, upper = layout.limits(game.bounds, game.params, 0, {})
     for name, value in arrays.items():
         at, low, high = concrete(value), concrete(lower[name]), concrete(upper[name])
         if at is None or low is None or high is None:
@@ -182,7 +164,14 @@ def check_start(game: Game, start: Mapping[str, Any] | None) -> dict[str, Array]
     return arrays
 
 
-def require_searchable(game: Game, search: Search | None) -> None:
-    """Raise where the search would meet concrete infinite bounds."""
-    if search is not None and not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(game)):
-        search.require_finite(problem_of(game))
+def require_searchable(game: Game, solvers: tuple[Solver, ...], search: Search | None = None) -> None:
+    """Raise where `search`, or else the solvers' own, would meet concrete infinite bounds in some stage."""
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(game)):
+        return
+    # where earlier actions move bounds, those of later stages are known only on the way
+    known = 1 if game.layout.bounds_move(game.bounds, game.params) else len(game.order)
+    for stage in range(known):
+        own = getattr(solvers[stage], "search", None) if search is None else stage_search(game, stage, search)
+        if own is not None:
+            before = game.layout.before(stage, game.layout.zeros(game.params))
+            own.require_finite(problem_of(facing(game, stage, before, solvers)))

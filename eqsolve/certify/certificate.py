@@ -13,11 +13,15 @@ from jaxtyping import Array, Bool, Float
 from eqsolve._tables import number, table
 from eqsolve.certify.regret import unilateral_regret
 from eqsolve.certify.second_order import own_curvatures, sampled_curvatures
+from eqsolve.core import as_actions, require_game
 from eqsolve.game import Game
 from eqsolve.problem import Problem, problem_of
-from eqsolve.solve import as_actions, require_game, require_searchable
-from eqsolve.solvers.base import action_scale
+from eqsolve.solve import require_searchable
+from eqsolve.solvers.base import Solver, action_scale
 from eqsolve.solvers.search import Search
+from eqsolve.stages.play import by_action, by_player
+from eqsolve.stages.stage_game import facing
+from eqsolve.stages.stagewise import Stagewise, stage_search, stage_solvers
 
 SEARCH = Search(points=(401, 41, 15), starts=32, peaks=12)  # finer than the solvers' own search, on other points
 
@@ -34,8 +38,8 @@ class Certificate(eqx.Module):
       refinement, NaN where the player owns too many entries for a grid and several starts were climbed instead.
     - `curvature`: by player, the largest second derivative of its payoff in its free own actions at the point (-inf if
       bounds hold all of them); `sampled_curvature`: the largest over the box at sampled points.
-    - `monotonicity`: the largest eigenvalue of the symmetrised pseudogradient at sampled points; negative suggests a
-      strictly monotone game with one equilibrium.
+    - `monotonicity`: the largest eigenvalue of the symmetrised pseudogradient (of any stage's) at sampled points;
+      negative suggests a strictly monotone game with one equilibrium.
     """
 
     payoff: OrderedDict[str, Array]
@@ -127,15 +131,19 @@ def certify(
     *,
     samples: int = 32,
     tolerance: float | None = None,
+    solver: Solver | Stagewise | None = None,
 ) -> Certificate:
     """Search every player's whole action set for a profitable deviation from `actions`, whoever computed them.
+
+    With several stages, later ones answer every deviation with their equilibrium, found by `solver`; the gain is
+    measured against what the player earns at `actions`.
 
     **Arguments:** `actions`: by name, of the declared shapes, for instance `solve_nash(game).actions`. `search`: how
     finely to look, and which part of infinite action sets; by default a grid of 401, 41 x 41 or 15 x 15 x 15 points
     for players with one to three entries, 32 climbed starts for more. `samples`: points at which curvature and
     monotonicity are evaluated. `tolerance`: the gain that counts as nothing, relative to the player's payoff; None
     means 4e-10 in float64 and 7e-5 in float32; to it comes 16 roundings of what the payoff changes by when an own
-    action moves by its own size.
+    action moves by its own size. `solver`: as for `solve_nash`; finds the answers of later stages.
     **Returns:** a `Certificate`; `certificate.certified` is the verdict.
     **Errors:** `ValueError` for wrong names or shapes, or infinite bounds without a declared box. NaN actions are not
     certified.
@@ -152,8 +160,9 @@ def certify(
         raise ValueError(f"certify: samples is {samples}; give at least 1.")
     if tolerance is not None and not tolerance >= 0:
         raise ValueError(f"certify: tolerance is {tolerance}; give a number of at least 0, or None.")
-    require_searchable(game, search)
-    return _certify(game, as_actions(game, actions, "certify: actions"), search, samples, tolerance)
+    solvers = stage_solvers(game, solver)
+    require_searchable(game, solvers, search)
+    return _certify(game, as_actions(game, actions, "certify: actions"), search, samples, tolerance, solvers)
 
 
 def _local_size(problem: Problem, x: Array, payoffs: Array) -> Float[Array, " players"]:
@@ -181,11 +190,53 @@ def _local_size(problem: Problem, x: Array, payoffs: Array) -> Float[Array, " pl
 
 @eqx.filter_jit
 def _certify(
-    game: Game, actions: dict[str, Array], search: Search, samples: int, tolerance: float | None
+    game: Game,
+    actions: dict[str, Array],
+    search: Search,
+    samples: int,
+    tolerance: float | None,
+    solvers: tuple[Solver, ...],
 ) -> Certificate:
-    problem = problem_of(game)
-    x = problem.vector(actions)
-    regret = unilateral_regret(problem, x, search)
+    expected = game.expect(actions)
+    stages: list[Certificate] = []
+    for stage in range(len(game.order)):
+        problem = problem_of(facing(game, stage, game.layout.before(stage, actions), solvers))
+        x = problem.vector(game.layout.own(stage, actions))
+        confined = stage_search(game, stage, search)
+        stages.append(_certify_stage(problem, x, problem.earned(expected), confined, samples, tolerance))
+
+    def players(field: str) -> OrderedDict[str, Array]:
+        return by_player(game, [getattr(part, field) for part in stages])
+
+    def entries(field: str) -> OrderedDict[str, Array]:
+        return by_action(game, [getattr(part, field) for part in stages])
+
+    return Certificate(
+        payoff=players("payoff"),
+        gain=players("gain"),
+        tolerance=players("tolerance"),
+        nonfinite=players("nonfinite"),
+        deviation=entries("deviation"),
+        lower=entries("lower"),
+        upper=entries("upper"),
+        spacing=entries("spacing"),
+        curvature=players("curvature"),
+        sampled_curvature=players("sampled_curvature"),
+        monotonicity=jnp.max(jnp.stack([part.monotonicity for part in stages])),
+        samples=samples,
+    )
+
+
+def _certify_stage(
+    problem: Problem,
+    x: Float[Array, " n"],
+    payoffs: Float[Array, " players"],
+    search: Search,
+    samples: int,
+    tolerance: float | None,
+) -> Certificate:
+    """The part of the certificate that concerns the players of one stage, who earn `payoffs` at `x`."""
+    regret = unilateral_regret(problem, x, search, payoffs)
     lower, upper = search.limits(problem)
     eps = float(jnp.finfo(x.dtype).eps)
     inside = jnp.all((x >= problem.lower) & (x <= problem.upper))
@@ -193,20 +244,20 @@ def _certify(
     relative = eps**0.6 if tolerance is None else tolerance
     curvature = sampled_curvatures(problem, lower, upper, samples)
 
-    def by_player(values: Array) -> OrderedDict[str, Array]:
-        return OrderedDict((player, values[index]) for index, player in enumerate(game.players))
+    def named(values: Array) -> OrderedDict[str, Array]:
+        return OrderedDict((player, values[index]) for index, player in enumerate(problem.game.players))
 
     return Certificate(
-        payoff=by_player(regret.payoffs),
-        gain=by_player(gains),
-        tolerance=by_player(relative * jnp.abs(regret.payoffs) + 16 * eps * _local_size(problem, x, regret.payoffs)),
-        nonfinite=by_player(regret.nonfinite),
+        payoff=named(regret.payoffs),
+        gain=named(gains),
+        tolerance=named(relative * jnp.abs(regret.payoffs) + 16 * eps * _local_size(problem, x, regret.payoffs)),
+        nonfinite=named(regret.nonfinite),
         deviation=problem.actions(regret.deviations),
         lower=problem.actions(lower),
         upper=problem.actions(upper),
         spacing=problem.actions(regret.spacing),
-        curvature=by_player(own_curvatures(problem, x)),
-        sampled_curvature=by_player(curvature.own),
+        curvature=named(own_curvatures(problem, x)),
+        sampled_curvature=named(curvature.own),
         monotonicity=curvature.monotonicity,
         samples=samples,
     )

@@ -23,10 +23,15 @@ class Regret(eqx.Module):
     spacing: Float[Array, " n"]
 
 
-def unilateral_regret(problem: Problem, x: Float[Array, " n"], search: Search) -> Regret:
-    """The regret of every player at `x`, by a global search that uses payoffs first and derivatives to refine."""
+def unilateral_regret(
+    problem: Problem, x: Float[Array, " n"], search: Search, payoffs: Float[Array, " players"] | None = None
+) -> Regret:
+    """The regret of every player at `x`, by a global search that uses payoffs first and derivatives to refine.
+
+    **Arguments:** `payoffs`: what the players earn without deviating, where it is not the payoff at `x`.
+    """
     limits = search.limits(problem)
-    payoffs = problem.payoffs(x)
+    payoffs = problem.payoffs(x) if payoffs is None else payoffs
     gains = jnp.zeros_like(payoffs)
     nonfinite = jnp.zeros(payoffs.shape, int)
     deviations, spacing = x, jnp.full_like(x, jnp.nan)

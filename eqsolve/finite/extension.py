@@ -12,11 +12,11 @@ from jaxtyping import Array, Float
 
 from eqsolve._checks import concrete, unknown_name
 from eqsolve._tables import number
+from eqsolve.core import require_game
 from eqsolve.finite.game import FiniteGame
 from eqsolve.finite.mixed import MixedEquilibrium
 from eqsolve.game import Game
 from eqsolve.problem import Problem, problem_of
-from eqsolve.solve import require_game
 
 CHUNK = 4096  # payoffs evaluated at once
 
@@ -82,9 +82,9 @@ def mixed_extension(game: Game, grid: Any = 101) -> MixedExtension:
     {'first': 0.048, 'second': 0.048}
     """
     require_game(game, "mixed_extension")
-    problem = problem_of(game)
     if len(game.order) > 1:
         raise ValueError(f"mixed_extension: the game has the stages {game.order}; give a game with one stage.")
+    problem = problem_of(game)
     entries = own_entries(problem)
     given = grid if isinstance(grid, Mapping) else dict.fromkeys(game.players, grid)
     if set(given) != set(game.players):

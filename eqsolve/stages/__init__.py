@@ -1,0 +1,1 @@
+"""Sequential play: stages whose equilibria are functions of what was decided before them."""

@@ -33,7 +33,6 @@ def test_players_and_outcomes_keep_their_declared_order():
         ("outcome 'proft' is unknown.*Did you mean 'profit'", {"total": {"proft": 1.0}}),
         (r"pay\['f0'\].*does not broadcast", {"pay": {f"f{i}": {"profit": np.ones(2)} for i in range(3)}}),
         ("exactly one of `outcomes` and|exactly one of", {"expected": linear_outcomes}),
-        ("2 stages", {"order": [["f0"], ["f1", "f2"]]}),
         ("list every player once", {"order": [["f0", "f1"]]}),
         ("without shared constraints", {"constraint": "emission cap"}),
         ("lower 10.0, upper 0.0", {"bounds": eqs.Box({"quantity": 10.0}, {"quantity": 0.0})}),

@@ -20,23 +20,23 @@ def reply_candidates(
     marginal: Marginal,
     present: Float[Array, ""],
     between: tuple[Array, Array],
+    around: Float[Array, " four"],
     limits: tuple[Array, Array],
 ) -> Float[Array, " seven"]:
     """Replies of one entry whose `marginal` payoff falls through zero between two numbers.
 
     First the point nearest to `present` of the interval in which the marginal payoff is zero to rounding, then the
-    ends of that interval, then the numbers around the change of sign. All are equally good replies if the payoff is
+    ends of that interval, then the numbers `around` the change of sign. All are equally good replies if the payoff is
     concave; if it is not, or jumps, their payoffs tell. `limits` bound the entry.
     """
     low, high = between
-    around = sign_change(marginal, low, high)
     before, after = around[1], around[2]
     width = limits[1] - limits[0]
     scale = jnp.maximum(jnp.abs(before), jnp.where(jnp.isfinite(width), 0.01 * width, 0.0))
     zero = 64 * jnp.finfo(low.dtype).eps * marginal_size(marginal, before, *limits, scale)
 
     def edge(sign: Array, start: Array, end: Array) -> Array:
-        return _furthest(lambda y: sign * marginal(y) >= -zero, start, end)
+        return _last_and_first(lambda y: sign * marginal(y) >= -zero, start, end)[0]
 
     left, right = jax.vmap(edge)(
         jnp.asarray([-1.0, 1.0], low.dtype), jnp.stack([before, after]), jnp.stack([low, high])
@@ -50,36 +50,31 @@ def sign_change(marginal: Marginal, low: Array, high: Array) -> Float[Array, " f
     NaN counts as not positive. All are near `low` (`high`) where it is positive nowhere (everywhere). The outer two are
     for payoffs that jump where a tie is split: one of them is beside the tie.
     """
-    before, after = _bisect(lambda y: marginal(y) > 0, low, high)
-    always, never = marginal(high) > 0, ~(marginal(low) > 0)
-    before = jnp.where(never, low, jnp.where(always, high, before))
-    after = jnp.where(never, low, jnp.where(always, high, after))
+    before, after = _last_and_first(lambda y: marginal(y) > 0, low, high)
     around = [jnp.nextafter(before, -jnp.inf), before, after, jnp.nextafter(after, jnp.inf)]
     return jnp.clip(jnp.stack(around), low, high)
 
 
-def _furthest(holds: Callable[[Array], Array], start: Array, end: Array) -> Float[Array, ""]:
-    """The furthest number from `start` towards `end` up to which a condition holds, or `start` if it fails there."""
-    last, _ = _bisect(holds, start, end)
-    return jnp.where(holds(end), end, last)
+def _last_and_first(holds: Callable[[Array], Array], start: Array, end: Array) -> tuple[Array, Array]:
+    """The last number from `start` towards `end` that fulfils a condition, and its neighbour that does not.
 
+    Both are `start` if it does not, and both are `end` if that does. The condition is called in one place only, the
+    loop, as compiling it may take long.
+    """
+    eps = jnp.finfo(start.dtype).eps
 
-def _bisect(holds: Callable[[Array], Array], first: Array, second: Array) -> tuple[Array, Array]:
-    """Neighbouring numbers, the one towards `first` fulfilling a condition (or `first` itself), the other not."""
-    eps = jnp.finfo(first.dtype).eps
-
-    def halve(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    def try_one(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         inside, outside, count = state
-        middle = inside + 0.5 * (outside - inside)
-        kept = holds(middle)
-        return jnp.where(kept, middle, inside), jnp.where(kept, outside, middle), count + 1
+        tried = jnp.where(count == 0, inside, jnp.where(count == 1, outside, inside + 0.5 * (outside - inside)))
+        kept = holds(tried)
+        return jnp.where(kept, tried, inside), jnp.where(kept, outside, tried), count + 1
 
     def apart(state: tuple[Array, Array, Array]) -> Bool[Array, ""]:
         inside, outside, count = state
         resolved = jnp.abs(outside - inside) <= eps * jnp.maximum(jnp.abs(inside), jnp.abs(outside))
-        return ~resolved & (count < 2 * jnp.finfo(first.dtype).nmant)
+        return (count < 2) | (~resolved & (count < 2 + 2 * jnp.finfo(start.dtype).nmant))
 
-    inside, outside, _ = jax.lax.while_loop(apart, halve, (first, second, jnp.asarray(0)))
+    inside, outside, _ = jax.lax.while_loop(apart, try_one, (start, end, jnp.asarray(0)))
     return inside, outside
 
 
@@ -108,7 +103,8 @@ def bracket_sweeps(
         def own(value: Array) -> Array:
             return problem.marginal(x.at[j].set(value))[j]
 
-        candidates = reply_candidates(own, x[j], (low[j], high[j]), (problem.lower[j], problem.upper[j]))
+        around = sign_change(own, low[j], high[j])
+        candidates = reply_candidates(own, x[j], (low[j], high[j]), around, (problem.lower[j], problem.upper[j]))
         payoffs = jax.vmap(lambda value: problem.payoffs(x.at[j].set(value)))(candidates)[:, owners[j]]
         return x.at[j].set(candidates[jnp.argmax(near_best(payoffs))])
 

@@ -187,9 +187,11 @@ def _refine_one(
     coarse = jnp.argmin(jnp.where(near_best(values), jnp.abs(tried - present), jnp.inf))
     left, right = _bracket(tried, finite, coarse)
     others = (tried <= left) | (tried >= right)
-    first = reply_candidates(slope, present, (left, right), limits)
-    further = jax.vmap(lambda *ends: sign_change(slope, *ends))(*_peaks(tried, finite, others, search.peaks))
-    return jnp.concatenate([first, jnp.ravel(further)])[:, None], tried[coarse][None]
+    lefts, rights = _peaks(tried, finite, others, search.peaks)
+    lefts, rights = jnp.concatenate([left[None], lefts]), jnp.concatenate([right[None], rights])
+    around = jax.vmap(lambda *ends: sign_change(slope, *ends))(lefts, rights)
+    first = reply_candidates(slope, present, (left, right), around[0], limits)
+    return jnp.concatenate([first, jnp.ravel(around[1:])])[:, None], tried[coarse][None]
 
 
 def _bracket(tried: Array, values: Array, i: Int[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:

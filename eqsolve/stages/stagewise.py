@@ -18,9 +18,11 @@ from eqsolve.solvers.search import Search
 class Stagewise(eqx.Module):
     """One solver for each stage of a game with several, first movers first.
 
-    Without it the last stage is solved by `Newton()` and the stages before by `BestReply()`: where followers change
-    regime (an idle firm, a binding capacity) the payoffs of those who move earlier are kinked and may have several
-    peaks, which takes a global search.
+    Without it the last stage is solved by `Newton(sweeps=0)` and the stages before by `BestReply()`: where followers
+    change regime (an idle firm, a binding capacity) the payoffs of those who move earlier are kinked and may have
+    several peaks, which takes a global search. Followers must be solved wherever the search looks: a stage without a
+    solution leaves those before it without a payoff (NaN), and one whose payoff has a kink at its answer without a
+    derivative.
 
     **Errors:** `TypeError` for anything that is no `Solver`; `ValueError` where a game has another number of stages.
 
@@ -44,7 +46,7 @@ def stage_solvers(game: Game, solver: Solver | Stagewise | None) -> tuple[Solver
     """The solver of every stage: the default ones, the same for all, or as `Stagewise` says."""
     stages = len(game.order)
     if solver is None:
-        solvers: tuple[Solver, ...] = (*[BestReply()] * (stages - 1), Newton())
+        solvers: tuple[Solver, ...] = (*[BestReply()] * (stages - 1), Newton() if stages == 1 else Newton(sweeps=0))
     elif isinstance(solver, Stagewise):
         solvers = solver.solvers
     else:

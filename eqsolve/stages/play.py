@@ -8,7 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from eqsolve.core import solve_from
+from eqsolve.core import answer_of, equilibrium_at, solve_from
 from eqsolve.equilibrium import Equilibrium, Status, code, is_solved
 from eqsolve.game import Game
 from eqsolve.solvers.base import Solver
@@ -29,7 +29,10 @@ def solve_stages(game: Game, start: Mapping[str, Array] | None, solvers: tuple[S
     found: list[Equilibrium] = []
     for stage, solver in enumerate(solvers):
         facing = StageGame(game, stage, earlier, solvers[stage + 1 :])
-        found.append(solve_from(facing, start if stage == 0 else None, solver))
+        if stage == 0:
+            found.append(solve_from(facing, start, solver))
+        else:
+            found.append(equilibrium_at(facing, answer_of(facing, solver)))
         earlier = game.layout.joined(stage, earlier, found[-1].actions)
     actions = by_action(game, [part.actions for part in found])
     return Equilibrium(

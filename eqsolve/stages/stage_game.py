@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
-from eqsolve.core import locate
+from eqsolve.core import answer_of
 from eqsolve.equilibrium import Status, is_solved
 from eqsolve.game import Game
 from eqsolve.implicit import attach_one_sided_derivative
@@ -82,11 +82,11 @@ def _own_columns(block: Array, rows: np.ndarray | None, dimensions: int) -> Arra
 @eqx.filter_jit  # traced once, however often a solver asks for payoffs
 def _answer(game: StageGame, solver: Solver) -> tuple[dict[str, Array], Bool[Array, ""]]:
     """The equilibrium of a stage and of those after it."""
-    solution, verdict = locate(game, None, solver)
-    smooth = verdict.status == Status.converged
-    x = attach_one_sided_derivative(game, solution.x, smooth)
+    point = answer_of(game, solver)
+    status = point.verdict.status
+    x = attach_one_sided_derivative(game, point.x, status == Status.converged)
     profile, later = game.played_out(problem_of(game).actions(x))
-    return profile, is_solved(verdict.status) & later
+    return profile, is_solved(status) & later
 
 
 def facing(game: Game, stage: int, earlier: Mapping[str, Array], solvers: tuple[Solver, ...]) -> Game:

@@ -13,8 +13,8 @@ from jaxtyping import Array, Bool, Float
 from eqsolve.certify import Certificate, certify
 from eqsolve.equilibrium import Equilibrium
 from eqsolve.game import Game, paid
-from eqsolve.problem import Problem
-from eqsolve.solve import solve_first_best, solve_nash
+from eqsolve.solve import require_searchable, solve_first_best, solve_nash
+from eqsolve.stages.stagewise import stage_solvers
 from eqsolve.study._errors import StudyError
 from eqsolve.study.mechanisms import as_game
 from eqsolve.study.solvers import Methods
@@ -65,18 +65,18 @@ class Task(eqx.Module):
         # the first best in the words of the game: who decides what, and what each player would earn
         best = dataclasses.replace(best, objectives=game.objectives(best.actions), owners=nash.owners)
         return Point(
-            nash=_solved(game, nash, certify(game, nash.actions, self.methods.search)),
+            nash=_solved(game, nash, certify(game, nash.actions, self.methods.search, solver=self.methods.nash)),
             first_best=_solved(game, best, certify(joint, best.actions, self.methods.search)),
             extras=self._extras(mechanism),
         )
 
-    def require_searchable(self, problem: Problem) -> None:
+    def require_searchable(self, game: Game) -> None:
         """Raise where some action set is infinite and the study declares no box to search."""
         searches = {"certify": self.methods.search, "nash.search": getattr(self.methods.nash, "search", None)}
         for where, search in searches.items():
             try:
                 if search is not None:
-                    search.require_finite(problem)
+                    require_searchable(game, stage_solvers(game, self.methods.nash), search)
             except ValueError as error:
                 raise StudyError(f"{where}: {error} In a study this is the table [{where}.box].") from None
 

@@ -21,7 +21,6 @@ import numpy as np
 import xarray as xr
 
 from eqsolve.batch import batch
-from eqsolve.problem import problem_of
 from eqsolve.study._errors import StudyError
 from eqsolve.study.beside import joined_results
 from eqsolve.study.config import Report
@@ -237,7 +236,7 @@ def _try_corners(part: Part, places: tuple[Place, ...], grids: dict[str, np.ndar
             raise
         except Exception as error:  # whatever the mechanism raises
             raise StudyError(f"the mechanism rejects {at}: {_brief(error)}") from error
-        task.require_searchable(problem_of(game))
+        task.require_searchable(game)
 
 
 def _chunk_size(wanted: int, points: int) -> int:

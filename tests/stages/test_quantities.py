@@ -122,6 +122,7 @@ def test_certificates_let_the_follower_answer_and_reject_what_is_no_equilibrium(
     np.testing.assert_allclose(found.gain["follower"][len(CASES) + 1], 0.0625, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_best_response_comes_with_the_answer_of_later_stages():
     params = jax.tree.map(lambda column: column[0], PARAMS)
     reply = eqs.best_response(market(params), "leader", {"quantity": [3.0, 3.0]})
@@ -138,6 +139,7 @@ def leaders_and_followers(a, cost, leaders):
     return np.concatenate([first, choke - slope * total - cost[leaders:]])
 
 
+@pytest.mark.slow
 def test_two_leaders_and_two_followers():
     order = (("l1", "l2"), ("f1", "f2"))
     cost = np.array([1.0, 1.5, 2.0, 1.2])

@@ -1,7 +1,7 @@
 """The short way in: a game from payoff functions and bounds."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -38,8 +38,9 @@ def game_from_payoffs(
     *,
     extra: Mapping[str, Payoff] | None = None,
     total: Mapping[str, Any] | None = None,
+    order: Iterable[Iterable[str]] | None = None,
 ) -> Game:
-    """A simultaneous game from one payoff function per player.
+    """A game from one payoff function per player.
 
     **Arguments:**
 
@@ -49,6 +50,7 @@ def game_from_payoffs(
     - `params`: pytree of numbers and arrays that the payoffs read; everything to be swept or differentiated.
     - `extra`: further outcomes to report, by name, such as consumer surplus.
     - `total`: the first-best objective, outcome name -> coefficient; by default the sum of all payoffs.
+    - `order`: stages of players, first movers first; by default all move at once.
 
     **Returns:** a `Game` whose outcomes are the payoffs (and the extras), each payoff paid to its player.
     **Errors:** as for `Game`; and `ValueError` where players and bounds do not match.
@@ -90,6 +92,7 @@ def game_from_payoffs(
         outcomes=PayoffOutcomes((*payoffs.items(), *extra.items())),
         pay={player: {player: 1.0} for player in payoffs},
         total=dict.fromkeys(payoffs, 1.0) if total is None else total,
+        order=order,
     )
 
 

@@ -51,12 +51,16 @@ class StageGame(Game):
         """The bounds of the stage's actions after the earlier ones."""
         return self.whole.layout.limits(self.bounds, self.params, self.stage, self.earlier)
 
-    def primary(self, actions: Mapping[str, Any]) -> OrderedDict[str, Array]:
+    def expect(self, actions: Mapping[str, Any]) -> OrderedDict[str, Array]:
         """E[outcome] after the later stages have answered; NaN where one of them has no solved equilibrium."""
         profile, solved = self.played_out(actions)
         # added, so that derivatives are NaN as well: no search may stop there
         unsolved = jnp.where(solved, 0.0, jnp.nan) * sum(jnp.sum(own) for own in actions.values())
-        return OrderedDict((name, value + unsolved) for name, value in self.whole.primary(profile).items())
+        return OrderedDict((name, value + unsolved) for name, value in self.whole.expect(profile).items())
+
+    def primary(self, actions: Mapping[str, Any]) -> OrderedDict[str, Array]:
+        """The part of `expect` that the mechanism's own functions give."""
+        return self.whole.primary(self.played_out(actions)[0])
 
     def slopes(self, actions: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
         """The mechanism's Jacobian in the entries of the last stage."""

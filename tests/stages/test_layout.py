@@ -103,16 +103,8 @@ def tempted(params, actions):
 
 
 def trap():
-    game = eqs.game_from_payoffs({"x": tempted, "y": lost}, {"x": (0.0, 3.0), "y": (0.0, 3.0)}, 1.0)
-    return eqs.Game(
-        game.params,
-        actions=game.actions,
-        bounds=game.bounds,
-        outcomes=game.outcomes,
-        pay=game.pay,
-        total=game.total,
-        order=[["x"], ["y"]],
-    )
+    limits = {"x": (0.0, 3.0), "y": (0.0, 3.0)}
+    return eqs.game_from_payoffs({"x": tempted, "y": lost}, limits, 1.0, order=[["x"], ["y"]])
 
 
 def test_a_stage_without_an_equilibrium_pays_nobody_a_number():

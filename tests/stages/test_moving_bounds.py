@@ -111,11 +111,9 @@ def at_least_what_was_asked(params, earlier):
     return lower, {"price": params["a2"], "asked": params["a2"], "built": 2 * (params["a1"] + params["a2"])}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("a1", [5.0, 1.0], ids=["own use", "none"])
-def test_a_gatekeeper_who_prices_and_then_invests(a1):
+def gated(a1):
     """Three stages; the gatekeeper moves in two of them, as two players with the same pay."""
-    game = eqs.Game(
+    return eqs.Game(
         {"a1": a1, "a2": 6.0, "c": 2.0},
         actions=[
             eqs.Action("price", (), "pricing"),
@@ -128,8 +126,14 @@ def test_a_gatekeeper_who_prices_and_then_invests(a1):
         total={"gatekeeper": 1.0, "asker": 1.0},
         order=[["pricing"], ["asker"], ["investing"]],
     )
-    found = eqs.solve_nash(game, solver=eqs.Stagewise(eqs.BestReply(), eqs.Newton(), eqs.Newton()))
-    assert found.to_numpy()["status"] == "converged"
+
+
+@pytest.mark.slow
+def test_a_gatekeeper_who_prices_and_then_invests():
+    own_use = np.array([5.0, 1.0])
+    found = eqs.batch(gated)(own_use)
+    assert np.all(found.to_numpy()["status"] == "converged")
     # the monopoly price (a2 + c) / 2; own capacity a1 - c where that is positive
-    actions = [float(value) for value in found.actions.values()]
-    np.testing.assert_allclose(actions, [4.0, 2.0, 2.0 + max(a1 - 2.0, 0.0)], atol=1e-9)
+    np.testing.assert_allclose(found.actions["price"], 4.0, rtol=1e-9)
+    np.testing.assert_allclose(found.actions["asked"], 2.0, rtol=1e-9)
+    np.testing.assert_allclose(found.actions["built"], 2.0 + np.maximum(own_use - 2.0, 0.0), rtol=1e-9)

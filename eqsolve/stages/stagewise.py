@@ -18,11 +18,13 @@ from eqsolve.solvers.search import Search
 class Stagewise(eqx.Module):
     """One solver for each stage of a game with several, first movers first.
 
-    Without it the last stage is solved by `Newton(sweeps=0)` and the stages before by `BestReply()`: where followers
-    change regime (an idle firm, a binding capacity) the payoffs of those who move earlier are kinked and may have
-    several peaks, which takes a global search. Followers must be solved wherever the search looks: a stage without a
-    solution leaves those before it without a payoff (NaN), and one whose payoff has a kink at its answer without a
-    derivative.
+    Without it the first stage is solved by `BestReply()`, as its payoffs have kinks and may have several peaks where
+    followers change regime (an idle firm, a binding capacity), and the later ones by `Newton(sweeps=0)`. A later stage
+    is solved wherever the search of an earlier one looks. Where it has no solution, earlier ones have no payoff (NaN),
+    and where its own payoff has a kink at the solution, theirs has no derivative. Of several stationary points or
+    equilibria, the one that the later stage's solver finds from its default start is taken: give `BestReply()` where
+    payoffs of a later stage have several peaks. Compiling takes seconds for two stages, a minute for three, and
+    several times that with a global search in a later stage.
 
     **Errors:** `TypeError` for anything that is no `Solver`; `ValueError` where a game has another number of stages.
 
@@ -46,7 +48,7 @@ def stage_solvers(game: Game, solver: Solver | Stagewise | None) -> tuple[Solver
     """The solver of every stage: the default ones, the same for all, or as `Stagewise` says."""
     stages = len(game.order)
     if solver is None:
-        solvers: tuple[Solver, ...] = (*[BestReply()] * (stages - 1), Newton() if stages == 1 else Newton(sweeps=0))
+        solvers: tuple[Solver, ...] = (Newton(),) if stages == 1 else (BestReply(), *[Newton(sweeps=0)] * (stages - 1))
     elif isinstance(solver, Stagewise):
         solvers = solver.solvers
     else:

@@ -4,10 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from toys import linear_jacobian, oligopoly
 
 import eqsolve as eqs
 from eqsolve.problem import problem_of
 from eqsolve.stages.stage_game import StageGame
+from eqsolve.stages.stagewise import stage_solvers
 
 
 def shares(params, actions, shock):
@@ -92,6 +94,24 @@ def test_edits_keep_the_stages():
     assert game.with_pay({"b": {"share": 1.0}}).order == game.order
 
 
+def test_a_supplied_jacobian_serves_the_last_stage_alone():
+    game = oligopoly(jacobian=linear_jacobian, order=[["f1"], ["f0", "f2"]])
+    assert StageGame(game, 0, {}, (eqs.Newton(),)).jacobian is None
+    problem = problem_of(StageGame(game, 1, {"quantity": jnp.array([0.0, 2.0, 0.0])}, ()))
+    x = jnp.array([1.0, 0.5])
+    # payoffs never use the supplied Jacobian; costs are 1 and 0.5: 10 - 2 - 1.5 - c - q
+    np.testing.assert_allclose(problem.marginal(x), jnp.diag(jax.jacobian(problem.payoffs)(x)), rtol=1e-12)
+    np.testing.assert_allclose(problem.marginal(x), [4.5, 5.5], rtol=1e-12)
+
+
+def test_a_box_to_search_is_dealt_out_to_the_stages():
+    searching = eqs.BestReply(search=eqs.Search(box={"x": (0.5, np.array([[1.0], [2.0], [3.0]]))}))
+    first, second = stage_solvers(chain(), searching)
+    np.testing.assert_array_equal(first.search.box["x"][1], [[1.0, 1.0]])
+    np.testing.assert_array_equal(second.search.box["x"][1], [[2.0, 2.0], [3.0, 3.0]])
+    np.testing.assert_array_equal(second.search.box["x"][0], np.full((2, 2), 0.5))
+
+
 def lost(params, actions):
     """The follower has no best action while x < 1: its payoff is not a number there."""
     return -((actions["y"] - jnp.sqrt(actions["x"] - params)) ** 2)
@@ -102,8 +122,8 @@ def tempted(params, actions):
     return jnp.where(actions["y"] > 0, 1.0 - actions["x"] - actions["y"], 5.0 - actions["x"])
 
 
-def trap():
-    limits = {"x": (0.0, 3.0), "y": (0.0, 3.0)}
+def trap(most=3.0):
+    limits = {"x": (0.0, most), "y": (0.0, 3.0)}
     return eqs.game_from_payoffs({"x": tempted, "y": lost}, limits, 1.0, order=[["x"], ["y"]])
 
 
@@ -137,6 +157,7 @@ def test_a_stage_without_an_equilibrium_pays_nobody_a_number():
             "action 'z' is unknown",
             lambda: eqs.certify(trap(), {"x": 1.0, "y": 1.0}, eqs.Search(box={"z": (0, 1)})),
         ),
+        (ValueError, "bounds of action 'x' are infinite", lambda: eqs.solve_nash(trap(np.inf))),
         (ValueError, "sees one stage at a time", lambda: problem_of(trap())),
     ],
 )

@@ -47,6 +47,9 @@ class StageGame(Game):
         self.derived = whole.derived
         self.constraint = whole.constraint
 
+    def _require_sound(self) -> None:
+        """A stage of a game is as sound as the game."""
+
     def limits(self, actions: Mapping[str, Any] | None = None) -> tuple[dict[str, Array], dict[str, Array]]:
         """The bounds of the stage's actions after the earlier ones."""
         return self.whole.layout.limits(self.bounds, self.params, self.stage, self.earlier)

@@ -17,6 +17,7 @@ from jaxtyping import Array, PyTree
 
 from eqsolve.game import Game
 from eqsolve.problem import problem_of
+from eqsolve.solve import solve_nash
 from eqsolve.starts import default_start
 
 DEFAULT = 2**20  # bytes, where measuring is not worth its time
@@ -42,7 +43,10 @@ def lane_bytes(make: Callable[[PyTree], Game], structure: Any, leaves: tuple[jax
     """What one step of one game reads and writes, roughly: its parameters and four of its largest arrays."""
 
     def step(leaves: list[Array]) -> Any:
-        problem = problem_of(make(structure.unflatten(leaves)))
+        game = make(structure.unflatten(leaves))
+        if len(game.order) > 1:  # a step of the first stage is a search, and the others answer every point tried
+            return solve_nash(game).actions
+        problem = problem_of(game)
         return problem.marginal_and_jacobian(default_start(problem.lower, problem.upper))
 
     program = jax.make_jaxpr(step)(list(leaves))

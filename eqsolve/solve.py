@@ -62,7 +62,8 @@ def solve_first_best(
 
     **Arguments:** `start`: an extra starting point. `solver`: `GlobalAscent()` by default: several starts, each
     climbed, the best polished and its curvature checked.
-    **Returns:** an `Equilibrium` of `game.cooperative()`, whose one player is the `planner`.
+    **Returns:** an `Equilibrium` of `game.cooperative()`, whose one player is the `planner` (who appears once per stage
+    where earlier actions move the bounds of later stages).
     **Errors:** as for `solve_nash`.
 
     >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand

@@ -11,6 +11,7 @@ from jaxtyping import Array, PyTree
 from eqsolve._checks import as_array, as_parameters, float_dtype, require_callable, require_no_captured_arrays
 from eqsolve.action import Action
 from eqsolve.bounds import Box
+from eqsolve.constraint import Linear
 from eqsolve.game import Game
 
 Payoff = Callable[[PyTree, Mapping[str, Array]], Array]
@@ -38,6 +39,7 @@ def game_from_payoffs(
     *,
     extra: Mapping[str, Payoff] | None = None,
     total: Mapping[str, Any] | None = None,
+    constraint: Linear | None = None,
 ) -> Game:
     """A simultaneous game from one payoff function per player.
 
@@ -49,6 +51,7 @@ def game_from_payoffs(
     - `params`: pytree of numbers and arrays that the payoffs read; everything to be swept or differentiated.
     - `extra`: further outcomes to report, by name, such as consumer surplus.
     - `total`: the first-best objective, outcome name -> coefficient; by default the sum of all payoffs.
+    - `constraint`: shared linear constraints on the actions.
 
     **Returns:** a `Game` whose outcomes are the payoffs (and the extras), each payoff paid to its player.
     **Errors:** as for `Game`; and `ValueError` where players and bounds do not match.
@@ -90,6 +93,7 @@ def game_from_payoffs(
         outcomes=PayoffOutcomes((*payoffs.items(), *extra.items())),
         pay={player: {player: 1.0} for player in payoffs},
         total=dict.fromkeys(payoffs, 1.0) if total is None else total,
+        constraint=constraint,
     )
 
 

@@ -17,10 +17,12 @@ from eqsolve.equilibrium import Equilibrium, Status
 from eqsolve.game import Game, paid
 from eqsolve.implicit import attach_derivative
 from eqsolve.points import Point, solved_point
-from eqsolve.problem import problem_of
+from eqsolve.problem import Problem, problem_of
 from eqsolve.solvers.base import Solver
 from eqsolve.solvers.first_best import GlobalAscent
 from eqsolve.solvers.newton import Newton
+from eqsolve.solvers.priced import at_zero_prices, priced, problem_at
+from eqsolve.solvers.rows import rows_of
 from eqsolve.solvers.search import Search, best_reply
 from eqsolve.starts import default_start
 
@@ -31,10 +33,12 @@ def solve_nash(game: Game, start: Mapping[str, Any] | None = None, solver: Solve
     **Arguments:** `start`: action name -> value inside the bounds; by default the middle of the box (one unit inside a
     single finite bound, zero without bounds). `solver`: `Newton()` by default; `BestReply()` where payoffs have several
     peaks per player.
-    **Returns:** an `Equilibrium`; read `status`, and let `certify` decide whether it is one.
+    **Returns:** an `Equilibrium`; read `status`, and let `certify` decide whether it is one. With shared constraints it
+    is the normalised equilibrium, at which all players face the same prices (times the inverse of their weights).
     **Errors:** `ValueError` for a start with wrong names, shapes or concrete values outside the bounds. Everything
     else, NaN included, is a status.
-    **Source:** Nash (1951); derivatives by the implicit function theorem on the free entries.
+    **Source:** Nash (1951); with shared constraints Rosen (1965); derivatives by the implicit function theorem on the
+    free entries.
 
     >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
     >>> game = Cournot(LinearInverseDemand(10.0, 1.0), cost=[1.0, 1.0]).game()
@@ -56,7 +60,8 @@ def solve_first_best(
 
     **Arguments:** `start`: an extra starting point. `solver`: `GlobalAscent()` by default: several starts, each
     climbed, the best polished and its curvature checked.
-    **Returns:** an `Equilibrium` of `game.cooperative()`, whose one player is the `planner`.
+    **Returns:** an `Equilibrium` of `game.cooperative()`, whose one player is the `planner`; it keeps the shared
+    constraints, and their prices are what one more unit of a limit adds to the total.
     **Errors:** as for `solve_nash`.
 
     >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
@@ -84,6 +89,8 @@ def best_response(game: Game, player: str, actions: Mapping[str, Any], search: S
 
     **Arguments:** `actions`: every player's actions by name; the player's own are where the comparison starts.
     `search`: how finely to look, and which part of infinite action sets.
+    **Returns:** a `BestResponse`; with shared constraints the best of the player's actions that keep them, the others'
+    given, and NaN where none does.
     **Errors:** `ValueError` for unknown names, wrong shapes or an infinite box without a declared part to search.
 
     >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
@@ -117,9 +124,10 @@ def _solve(game: Game, start: dict[str, Array] | None, solver: Solver) -> Equili
 
 def solve_from(game: Game, start: Mapping[str, Array] | None, solver: Solver) -> Equilibrium:
     """The uncompiled core of both solves: find the point, attach derivatives, name everything."""
-    fixed = problem_of(jax.lax.stop_gradient(game))
-    x = default_start(fixed.lower, fixed.upper) if start is None else fixed.vector(start)
-    return _equilibrium(game, solved_point(fixed, x, solver))
+    plain = problem_of(jax.lax.stop_gradient(game))
+    x = default_start(plain.lower, plain.upper) if start is None else jax.lax.stop_gradient(plain.vector(start))
+    fixed = priced(plain, jnp.clip(x, plain.lower, plain.upper))
+    return _equilibrium(game, solved_point(fixed, at_zero_prices(fixed, x), solver))
 
 
 def _equilibrium(game: Game, point: Point) -> Equilibrium:
@@ -127,7 +135,7 @@ def _equilibrium(game: Game, point: Point) -> Equilibrium:
     computed = (verdict.status != Status.nonfinite) & (verdict.status != Status.infeasible)
     x = attach_derivative(game, point.x, verdict.status == Status.converged)
     problem = problem_of(game)
-    marginal = carrying(lambda game, x: problem_of(game).marginal(x), verdict.marginal, game, x)
+    marginal = carrying(lambda game, x: problem_at(game, x).marginal(x), verdict.marginal, game, x)
     expected = carrying(lambda game, x: game.expect(problem_of(game).actions(x)), point.outcomes, game, x)
     return Equilibrium(
         actions=problem.actions(x),
@@ -139,7 +147,21 @@ def _equilibrium(game: Game, point: Point) -> Equilibrium:
         status=verdict.status,
         steps=point.steps,
         owners=tuple((action.name, action.owners) for action in game.actions),
+        **_shared(problem, x[: problem.size], x[problem.size :]),
     )
+
+
+def _shared(problem: Problem, x: Array, prices: Array) -> dict[str, OrderedDict[str, Any]]:
+    """The fields of an `Equilibrium` about shared constraints; none without constraints."""
+    constraint, rows = problem.game.constraint, rows_of(problem)
+    if constraint is None or rows is None:
+        return {}
+    by_player = [(player, constraint.named(prices / constraint.weight(player))) for player in problem.game.players]
+    return {
+        "prices": constraint.named(prices),
+        "slack": constraint.named(rows.slack(x)),
+        "player_prices": OrderedDict(by_player),
+    }
 
 
 def require_game(game: object, where: str) -> None:

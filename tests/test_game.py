@@ -35,7 +35,7 @@ def test_players_and_outcomes_keep_their_declared_order():
         ("exactly one of `outcomes` and|exactly one of", {"expected": linear_outcomes}),
         ("2 stages", {"order": [["f0"], ["f1", "f2"]]}),
         ("list every player once", {"order": [["f0", "f1"]]}),
-        ("without shared constraints", {"constraint": "emission cap"}),
+        ("nonlinear in the actions are not solved", {"constraint": "emission cap"}),
         ("lower 10.0, upper 0.0", {"bounds": eqs.Box({"quantity": 10.0}, {"quantity": 0.0})}),
         ("lower nan", {"bounds": eqs.Box({"quantity": np.nan}, {"quantity": 1.0})}),
         ("no upper bound for action 'quantity'", {"bounds": eqs.Box({"quantity": 0.0}, {})}),

@@ -13,6 +13,7 @@ from eqsolve.certify import Certificate, certify
 
 # solving
 from eqsolve.compare import Comparison, compare
+from eqsolve.constraint import Linear
 from eqsolve.enumerate import EquilibriumSet, enumerate_equilibria
 from eqsolve.envelope import envelope
 
@@ -54,6 +55,7 @@ __all__ = [
     "Game",
     "Gauss",
     "GlobalAscent",
+    "Linear",
     "MonteCarlo",
     "Newton",
     "QuasiMonteCarlo",

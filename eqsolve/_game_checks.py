@@ -30,6 +30,7 @@ def check_game(game: Game) -> None:
     require_finite(game.pay, "Game.pay")
     require_finite(game.total, "Game.total")
     _check_bounds(game)
+    _check_constraint(game)
     _check_outcomes(game)
 
 
@@ -57,9 +58,9 @@ def _check_stages(game: Game) -> None:
         )
     if not all(game.order):
         raise ValueError(f"Game.order is {game.order}; give every stage at least one player.")
-    if game.constraint is not None:
+    if game.constraint is not None and len(game.order) > 1:
         raise ValueError(
-            f"Game.constraint is {game.constraint!r}; this release solves games without shared constraints: give None."
+            f"Game.order has {len(game.order)} stages and Game.constraint is set; shared constraints need one stage."
         )
 
 
@@ -132,6 +133,27 @@ def _check_interval(name: str, lower: Any, upper: Any) -> None:
         low, high = np.broadcast_to(low, bad.shape)[index], np.broadcast_to(high, bad.shape)[index]
         where = f"[{', '.join(map(str, index))}]" if index else ""
         raise ValueError(f"Game.bounds of {name}{where}: lower {low}, upper {high}; give numbers with lower <= upper.")
+
+
+def _check_constraint(game: Game) -> None:
+    constraint = game.constraint
+    if constraint is None:
+        return
+    if len(game.order) > 1:
+        raise ValueError(
+            f"Game.order has {len(game.order)} stages; shared constraints are solved in games with one stage."
+        )
+    require_finite(constraint, "Game.constraint")
+    shapes = {action.name: action.shape for action in game.actions}
+    for name in constraint.names:
+        for action, given in constraint.coefficients[name].items():
+            if action not in shapes:
+                raise ValueError(unknown_name(f"Game.constraint: action of {name!r}", action, shapes))
+            wanted = constraint.limit(name).shape + shapes[action]
+            _check_broadcast(given.shape, wanted, f"Game.constraint: coefficients[{name!r}][{action!r}]")
+    for player in constraint.weights:
+        if player not in game.pay:
+            raise ValueError(unknown_name("Game.constraint: weight of player", player, game.players))
 
 
 def _check_broadcast(given: tuple[int, ...], wanted: tuple[int, ...], what: str) -> None:

@@ -1,7 +1,7 @@
 """Plain-text tables for `str()` of results."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -48,3 +48,18 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     if len(rows) > SHOWN:
         lines.append(f"... and {len(rows) - SHOWN} more rows")
     return "\n".join(lines)
+
+
+def entry_label(name: str, index: tuple[int, ...]) -> str:
+    """The name of one entry of an array: `quantity[2]`, or the name alone for a number."""
+    return name + (f"[{', '.join(map(str, index))}]" if index else "")
+
+
+def priced_table(slack: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
+    """Shared constraints, what is left of them, and what they cost."""
+    rows = [
+        (entry_label(name, index), number(value), number(np.asarray(prices[name])[index]))
+        for name, left in slack.items()
+        for index, value in np.ndenumerate(np.asarray(left))
+    ]
+    return table(("shared constraint", "slack", "price"), rows)

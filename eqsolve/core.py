@@ -14,16 +14,19 @@ from eqsolve.equilibrium import Equilibrium, Status
 from eqsolve.game import Game, paid
 from eqsolve.implicit import attach_derivative
 from eqsolve.points import Point, solved_point, thorough_point
-from eqsolve.problem import problem_of
+from eqsolve.problem import Problem, problem_of
 from eqsolve.solvers.base import Solver
+from eqsolve.solvers.priced import at_zero_prices, priced, problem_at
+from eqsolve.solvers.rows import rows_of
 from eqsolve.starts import default_start
 
 
 def solve_from(game: Game, start: Mapping[str, Array] | None, solver: Solver) -> Equilibrium:
     """The uncompiled solve of one stage: find the point, attach derivatives, name everything."""
-    fixed = problem_of(jax.lax.stop_gradient(game))
-    x = default_start(fixed.lower, fixed.upper) if start is None else fixed.vector(start)
-    return equilibrium_at(game, solved_point(fixed, x, solver))
+    plain = problem_of(jax.lax.stop_gradient(game))
+    x = default_start(plain.lower, plain.upper) if start is None else plain.vector(start)
+    fixed = priced(plain, jnp.clip(x, plain.lower, plain.upper))
+    return equilibrium_at(game, solved_point(fixed, at_zero_prices(fixed, x), solver))
 
 
 def answer_of(game: Game, solver: Solver) -> Point:
@@ -41,7 +44,7 @@ def equilibrium_at(game: Game, point: Point) -> Equilibrium:
     computed = (verdict.status != Status.nonfinite) & (verdict.status != Status.infeasible)
     x = attach_derivative(game, point.x, verdict.status == Status.converged)
     problem = problem_of(game)
-    marginal = carrying(lambda game, x: problem_of(game).marginal(x), verdict.marginal, game, x)
+    marginal = carrying(lambda game, x: problem_at(game, x).marginal(x), verdict.marginal, game, x)
     expected = carrying(lambda game, x: game.expect(problem_of(game).actions(x)), point.outcomes, game, x)
     return Equilibrium(
         actions=problem.actions(x),
@@ -53,7 +56,21 @@ def equilibrium_at(game: Game, point: Point) -> Equilibrium:
         status=verdict.status,
         steps=point.steps,
         owners=tuple((action.name, action.owners) for action in game.actions),
+        **_shared(problem, x[: problem.size], x[problem.size :]),
     )
+
+
+def _shared(problem: Problem, x: Array, prices: Array) -> dict[str, OrderedDict[str, Any]]:
+    """The fields of an `Equilibrium` about shared constraints; none without constraints."""
+    constraint, rows = problem.game.constraint, rows_of(problem)
+    if constraint is None or rows is None:
+        return {}
+    by_player = [(player, constraint.named(prices / constraint.weight(player))) for player in problem.game.players]
+    return {
+        "prices": constraint.named(prices),
+        "slack": constraint.named(rows.slack(x)),
+        "player_prices": OrderedDict(by_player),
+    }
 
 
 def require_game(game: object, where: str) -> None:

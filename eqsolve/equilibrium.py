@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from eqsolve._tables import number, table
+from eqsolve._tables import entry_label, number, priced_table, table
 
 if TYPE_CHECKING:
     import xarray
@@ -67,13 +67,17 @@ class Equilibrium(eqx.Module):
     - `objectives`: each player's expected pay, by player.
     - `residual`: the largest violation of stationarity, relative to the scale of the marginal payoffs (0 is perfect).
     - `multipliers`: by action, the owner's marginal payoff where a bound is active (positive at an upper, negative at a
-      lower bound), zero elsewhere: what one more unit of room would earn.
+      lower bound), zero elsewhere: what one more unit of room would earn. Shared constraints are paid for at their
+      prices.
     - `active`: by action, -1 at the lower bound, 1 at the upper bound, 0 between.
     - `status`: a `Status`; `steps`: solver steps taken (of the longest climb, for a first best).
+    - `prices`: by shared constraint, its shadow price in payoffs per unit of the limit, at least zero for `A x <= b`;
+      `slack`: b - A x. `player_prices`: by player and constraint, the price over the player's weight: what one more
+      unit of the limit is worth to the player who may use it. Empty without constraints.
 
     `str()` prints a table; `to_numpy` and `to_dataset` convert. For derivatives, pass the solve to `jax.grad` or
-    `jax.jvp`: actions, outcomes and objectives carry the implicit derivative in every array of the game; derivatives
-    are NaN where they do not exist (see `status`).
+    `jax.jvp`: actions, outcomes, objectives and prices carry the implicit derivative in every array of the game;
+    derivatives are NaN where they do not exist (see `status`).
     """
 
     actions: OrderedDict[str, Array]
@@ -85,6 +89,9 @@ class Equilibrium(eqx.Module):
     status: Status
     steps: Int[Array, "..."]
     owners: tuple[tuple[str, tuple[str, ...]], ...] = eqx.field(static=True)
+    prices: OrderedDict[str, Array] = eqx.field(default_factory=OrderedDict)
+    slack: OrderedDict[str, Array] = eqx.field(default_factory=OrderedDict)
+    player_prices: OrderedDict[str, OrderedDict[str, Array]] = eqx.field(default_factory=OrderedDict)
 
     @property
     def solved(self) -> Bool[Array, "..."]:
@@ -104,6 +111,7 @@ class Equilibrium(eqx.Module):
     def to_numpy(self) -> dict[str, Any]:
         """The result as plain NumPy arrays in nested dicts; the status as names."""
         fields = ("actions", "outcomes", "objectives", "residual", "multipliers", "active", "steps")
+        fields += ("prices", "slack", "player_prices")
         plain: dict[str, Any] = {name: jax.tree.map(np.asarray, getattr(self, name)) for name in fields}
         return plain | {"status": np.array(STATUS_NAMES)[np.asarray(code(self.status))]}
 
@@ -127,19 +135,22 @@ class Equilibrium(eqx.Module):
         for name, values in plain["actions"].items():
             bounds = {-1: "lower", 0: "", 1: "upper"}
             for entry, (index, value) in enumerate(np.ndenumerate(values)):
-                label = name + (f"[{', '.join(map(str, index))}]" if index else "")
+                label = entry_label(name, index)
                 multiplier, active = plain["multipliers"][name][index], int(plain["active"][name][index])
                 note = f"{bounds[active]} bound, multiplier {number(multiplier)}" if active else ""
                 rows.append((owners[name][entry], label, number(value), note))
         lines = [table(("player", "action", "value", ""), rows), ""]
         lines.append(table(("player", "objective"), [(p, number(v)) for p, v in plain["objectives"].items()]))
+        if plain["prices"]:
+            lines += ["", priced_table(plain["slack"], plain["prices"])]
         lines += ["", f"residual {number(plain['residual'])} after {int(plain['steps'])} steps", *self.messages()]
         return "\n".join(lines)
 
     def _batch_table(self) -> str:
         plain = self.to_numpy()
         rows = []
-        for name, values in {**plain["actions"], **plain["objectives"]}.items():
+        prices = {f"price: {name}": values for name, values in plain["prices"].items()}
+        for name, values in {**plain["actions"], **plain["objectives"], **prices}.items():
             with np.errstate(all="ignore"):
                 finite = values[np.isfinite(values)]
             spread = (finite.min(), np.median(finite), finite.max()) if finite.size else (np.nan,) * 3

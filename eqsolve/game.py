@@ -20,6 +20,7 @@ from eqsolve._checks import as_array, as_parameters, float_dtype, unknown_name
 from eqsolve._game_checks import check_game
 from eqsolve.action import Action
 from eqsolve.bounds import BoundsFunction, Box, Limits, as_bounds
+from eqsolve.constraint import Linear, as_constraint
 from eqsolve.expectation.rule import Rule
 from eqsolve.layout import Layout
 
@@ -50,7 +51,7 @@ class Game(eqx.Module):
     - `jacobian`: optional `(params, actions) -> {outcome: {action: dE[outcome]/d action}}` of shape outcome + action;
       outcomes it leaves out are differentiated automatically, actions it leaves out do not matter to that outcome.
     - `derived`: optional `(params, expected) -> {name: array}`, further outcomes that are nonlinear in expectations.
-    - `constraint`: None; shared constraints are not solved by this release.
+    - `constraint`: shared linear constraints, a `Linear`; None without. Every edit keeps them.
 
     Functions are compared by identity: define them once at module level (a new lambda compiles again) and let them
     capture no arrays.
@@ -79,13 +80,13 @@ class Game(eqx.Module):
     total: dict[str, Array]
     bounds: Box | BoundsFunction
     rule: Rule | None
+    constraint: Linear | None
     actions: tuple[Action, ...] = eqx.field(static=True)
     order: tuple[tuple[str, ...], ...] = eqx.field(static=True)
     outcomes: Callable[..., Named] | None = eqx.field(static=True)
     expected: Callable[..., Named] | None = eqx.field(static=True)
     jacobian: Callable[..., Mapping[str, Named]] | None = eqx.field(static=True)
     derived: Callable[..., Named] | None = eqx.field(static=True)
-    constraint: None = eqx.field(static=True)
 
     def __init__(
         self,
@@ -101,7 +102,7 @@ class Game(eqx.Module):
         expected: Callable[..., Named] | None = None,
         jacobian: Callable[..., Mapping[str, Named]] | None = None,
         derived: Callable[..., Named] | None = None,
-        constraint: None = None,
+        constraint: Linear | None = None,
     ):
         self.params = as_parameters(params)
         dtype = self.dtype
@@ -115,7 +116,7 @@ class Game(eqx.Module):
         self.expected = expected
         self.jacobian = jacobian
         self.derived = derived
-        self.constraint = constraint
+        self.constraint = as_constraint(constraint, dtype)
 
     def __check_init__(self) -> None:
         self._require_sound()
@@ -240,7 +241,9 @@ class Game(eqx.Module):
         order = tuple(tuple(dict.fromkeys(renamed.get(player, player) for player in stage)) for stage in self.order)
         pay = {player: given for player, given in self.pay.items() if player not in chosen}
         pay[name] = _summed([self.pay[player] for player in joined])
-        return self._edited(actions=tuple(a.with_owner(renamed) for a in self.actions), order=order, pay=pay)
+        constraint = None if self.constraint is None else self.constraint.joined(joined, name)
+        actions = tuple(a.with_owner(renamed) for a in self.actions)
+        return self._edited(actions=actions, order=order, pay=pay, constraint=constraint)
 
     def cooperative(self, name: str = PLANNER) -> "Game":
         """The first-best problem: one player who controls every action and is rewarded with `total`.
@@ -261,6 +264,7 @@ class Game(eqx.Module):
             order=tuple((agent,) for agent in dict.fromkeys(agents)),
             pay={agent: dict(self.total) for agent in agents},
             bounds=bounds,
+            constraint=None if self.constraint is None else self.constraint.unweighted(),
         )
 
     def _edited(self, **changes: Any) -> "Game":

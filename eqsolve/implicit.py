@@ -18,16 +18,17 @@ from jaxtyping import Array, Bool, Float
 from eqsolve._tangents import pushed_forward
 from eqsolve.game import Game
 from eqsolve.linalg import inverse, solve
-from eqsolve.problem import Problem, problem_of
+from eqsolve.problem import Problem
 from eqsolve.solvers.base import default_tolerance
+from eqsolve.solvers.priced import problem_at
 
 
 @eqx.filter_custom_jvp
 def attach_derivative(game: Game, x: Float[Array, " n"], smooth: Bool[Array, ""]) -> Float[Array, " n"]:
     """`x` itself, carrying the derivative of the solution in every array of `game`.
 
-    **Arguments:** `x`: a solution of `game`, as one vector. `smooth`: whether it is isolated and free of kinks; if
-    not, its derivatives are NaN.
+    **Arguments:** `x`: a solution of `game`, as one vector: actions, then prices of shared constraints. `smooth`:
+    whether it is isolated and free of kinks; if not, its derivatives are NaN.
     """
     return x
 
@@ -37,7 +38,8 @@ def _derivative(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Ar
     game, x, smooth = primals
     x = attach_derivative(game, x, smooth)  # differentiating this rule again differentiates the solution again
     tangent, touched = _moved(game, x, tangents[0])
-    defined = _is_two_sided(problem_of(jax.lax.stop_gradient(game)), jax.lax.stop_gradient(x))
+    x_fixed = jax.lax.stop_gradient(x)
+    defined = _is_two_sided(problem_at(jax.lax.stop_gradient(game), x_fixed), x_fixed)
     return x, tangent + jnp.where(defined & smooth, 0.0, jnp.nan).astype(x.dtype) * touched
 
 
@@ -62,12 +64,12 @@ def _moved(game: Game, x: Array, game_tangent: Any) -> tuple[Array, Array]:
     """How the solution moves with the game's arrays, and the sum of their tangents."""
 
     def local(game: Game) -> tuple[Array, Array, Array]:
-        problem = problem_of(game)
+        problem = problem_at(game, x_fixed)
         return problem.marginal(x_fixed), problem.lower, problem.upper
 
     x_fixed = x
     (marginal_tangent, lower_tangent, upper_tangent), tangents = pushed_forward(local, game, game_tangent)
-    problem = problem_of(game)
+    problem = problem_at(game, x)
     jacobian = problem.marginal_and_jacobian(x)[1]
     at_lower, at_upper = x <= problem.lower, x >= problem.upper
     free = ~(at_lower | at_upper)
@@ -87,7 +89,8 @@ def _is_two_sided(problem: Problem, x: Array) -> Bool[Array, " n"]:
     """Entries whose derivatives from both sides agree."""
     marginal, jacobian = problem.marginal_and_jacobian(x)
     at_bound = (x <= problem.lower) | (x >= problem.upper)
-    scale = jnp.where(x == 0, 1.0, jnp.abs(x))
+    scale = jnp.maximum(jnp.abs(x), problem.typical)
+    scale = jnp.where(scale == 0, 1.0, scale)
     pushed = jnp.abs(marginal) > default_tolerance(x.dtype) * (jnp.abs(jacobian) @ scale)
     weak = at_bound & ~pushed & (problem.lower < problem.upper)
     free = ~at_bound

@@ -11,6 +11,7 @@ from jaxtyping import Array, PyTree
 from eqsolve._checks import as_array, as_parameters, float_dtype, require_callable, require_no_captured_arrays
 from eqsolve.action import Action
 from eqsolve.bounds import Box
+from eqsolve.constraint import Linear
 from eqsolve.game import Game
 
 Payoff = Callable[[PyTree, Mapping[str, Array]], Array]
@@ -39,6 +40,7 @@ def game_from_payoffs(
     extra: Mapping[str, Payoff] | None = None,
     total: Mapping[str, Any] | None = None,
     order: Iterable[Iterable[str]] | None = None,
+    constraint: Linear | None = None,
 ) -> Game:
     """A game from one payoff function per player.
 
@@ -51,6 +53,7 @@ def game_from_payoffs(
     - `extra`: further outcomes to report, by name, such as consumer surplus.
     - `total`: the first-best objective, outcome name -> coefficient; by default the sum of all payoffs.
     - `order`: stages of players, first movers first; by default all move at once.
+    - `constraint`: shared linear constraints on the actions.
 
     **Returns:** a `Game` whose outcomes are the payoffs (and the extras), each payoff paid to its player.
     **Errors:** as for `Game`; and `ValueError` where players and bounds do not match.
@@ -93,6 +96,7 @@ def game_from_payoffs(
         pay={player: {player: 1.0} for player in payoffs},
         total=dict.fromkeys(payoffs, 1.0) if total is None else total,
         order=order,
+        constraint=constraint,
     )
 
 

@@ -21,6 +21,7 @@ from eqsolve.solvers.base import Solver, default_tolerance
 from eqsolve.solvers.classify import Verdict, classify
 from eqsolve.solvers.newton import Newton
 from eqsolve.solvers.quick import STEPS, Box, Course, Limits, quick_end, quick_start, quick_step
+from eqsolve.solvers.staged import solve_with_prices
 
 BLOCK = 4096  # lanes at a time where the caller does not say: the arrays of small games then stay in the cache
 FEW = 8  # a pass ends when one lane in so many is still going
@@ -65,7 +66,7 @@ def _solve(task: _Task) -> Point:
     if not isinstance(task.solver, Newton):
         return _thorough(task)
     limits = _limits(task.solver, task.start.dtype)
-    box = Box(task.problem.lower, task.problem.upper)
+    box = _box(task.problem)
     course = jax.lax.while_loop(
         lambda course: course.going,
         lambda course: quick_step(task.problem.marginal_and_jacobian, box, task.start, limits, course),
@@ -73,6 +74,10 @@ def _solve(task: _Task) -> Point:
     )
     accepted, point = _quick_point(task, course)
     return jax.lax.cond(accepted, lambda: point, lambda: _thorough(task))
+
+
+def _box(problem: Problem) -> Box:
+    return Box(problem.lower, problem.upper, problem.typical)
 
 
 def _limits(solver: Newton, dtype: Any) -> Limits:
@@ -84,7 +89,7 @@ def _thorough(task: _Task) -> Point:
     """The solver's own steps, with all its safeguards, and the full verdict."""
     problem = task.problem
     inside = jnp.clip(task.start, problem.lower, problem.upper)
-    solution = task.solver.solve(problem, inside)
+    solution = solve_with_prices(task.solver, problem, inside)
     return _point(problem, solution.x, classify(problem, solution, task.start), solution.steps)
 
 
@@ -125,7 +130,7 @@ def _quick_courses(lanes: Lanes, rest: Any) -> Course:
         return eqx.combine(arrays, rest)
 
     def ends(arrays: Any) -> tuple[Box, Array]:
-        return Box(task(arrays).problem.lower, task(arrays).problem.upper), task(arrays).start
+        return _box(task(arrays).problem), task(arrays).start
 
     def run(lanes: Lanes, box: Box, start: Array, course: Course, few: int) -> Course:
         def evaluate(x: Array) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from eqsolve.game import Game
 from eqsolve.linalg import UNROLLED, row_sums
@@ -33,6 +33,16 @@ class Problem(eqx.Module):
         return sum(action.size for action in self.game.actions)
 
     @property
+    def decisions(self) -> int:
+        """How many of the entries are actions: all of them, unless prices of shared constraints follow."""
+        return sum(action.size for action in self.game.actions)
+
+    @property
+    def typical(self) -> Float[Array, " n"]:
+        """What counts as a small size of each entry besides what its value, start and box say; zero if nothing."""
+        return jnp.zeros_like(self.lower)
+
+    @property
     def owners(self) -> np.ndarray:
         """The player (by position) who owns each entry."""
         position = {player: index for index, player in enumerate(self.game.players)}
@@ -41,7 +51,7 @@ class Problem(eqx.Module):
     @property
     def groups(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Players grouped by how many entries they own: (players `[g]`, their entries `[g, k]`), fewest first."""
-        owned = [np.flatnonzero(self.owners == player) for player in range(len(self.game.players))]
+        owned = [np.flatnonzero(self.owners == player) for player in range(self.owners.max() + 1)]
         sizes = sorted({len(entries) for entries in owned})
         members = {k: [player for player, entries in enumerate(owned) if len(entries) == k] for k in sizes}
         return [(np.array(members[k]), np.stack([owned[player] for player in members[k]])) for k in sizes]
@@ -56,6 +66,22 @@ class Problem(eqx.Module):
         """Named actions as one vector."""
         dtype = self.lower.dtype
         return jnp.concatenate([jnp.ravel(jnp.asarray(actions[a.name], dtype)) for a in self.game.actions])
+
+    def walls(self, x: Float[Array, " n"]) -> Float[Array, "m n"]:
+        """Directions in which a shared constraint stops every player who cares: one row per constraint, none here."""
+        return jnp.zeros((0, self.size), x.dtype)
+
+    def terms(self, x: Float[Array, " n"]) -> Float[Array, " n"]:
+        """A size of the terms of each entry's marginal payoff that its own moves do not reveal; zero where they do."""
+        return jnp.zeros_like(x)
+
+    def adjusted(self, x: Float[Array, " n"]) -> Float[Array, " n"]:
+        """`x` with the entries that are no actions as they follow from the actions, where they do."""
+        return x
+
+    def consistent(self) -> Bool[Array, ""]:
+        """Whether some point of the box keeps all shared constraints."""
+        return jnp.asarray(True)
 
     @eqx.filter_jit
     def payoffs(self, x: Float[Array, " n"]) -> Float[Array, " players"]:

@@ -36,11 +36,12 @@ def solve_nash(
     single finite bound, zero without bounds). With several stages only the first stage's actions are read. `solver`:
     `Newton()` by default; `BestReply()` where payoffs have several peaks per player. With several stages the same
     solver for each, or `Stagewise(...)`, which also says what the default is.
-    **Returns:** an `Equilibrium`; read `status`, and let `certify` decide whether it is one.
+    **Returns:** an `Equilibrium`; read `status`, and let `certify` decide whether it is one. With shared constraints it
+    is the normalised equilibrium, at which all players face the same prices (times the inverse of their weights).
     **Errors:** `ValueError` for a start with wrong names, shapes or concrete values outside the bounds. Everything
     else, NaN included, is a status.
-    **Source:** Nash (1951); Selten (1965) for several stages; derivatives by the implicit function theorem on the free
-    entries.
+    **Source:** Nash (1951); Selten (1965) for several stages; Rosen (1965) for shared constraints; derivatives by the
+    implicit function theorem on the free entries.
 
     >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
     >>> game = Cournot(LinearInverseDemand(10.0, 1.0), cost=[1.0, 1.0]).game()
@@ -63,7 +64,8 @@ def solve_first_best(
     **Arguments:** `start`: an extra starting point. `solver`: `GlobalAscent()` by default: several starts, each
     climbed, the best polished and its curvature checked.
     **Returns:** an `Equilibrium` of `game.cooperative()`, whose one player is the `planner` (who appears once per stage
-    where earlier actions move the bounds of later stages).
+    where earlier actions move the bounds of later stages). It keeps the shared constraints, and their prices are what
+    one more unit of a limit adds to the total.
     **Errors:** as for `solve_nash`.
 
     >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
@@ -101,6 +103,8 @@ def best_response(
     **Arguments:** `actions`: every player's actions by name; the player's own are where the comparison starts.
     `search`: how finely to look, and which part of infinite action sets. `solver`: as for `solve_nash`; finds the
     answers of later stages.
+    **Returns:** a `BestResponse`; with shared constraints the best of the player's actions that keep them, the others'
+    given, and NaN where none does.
     **Errors:** `ValueError` for unknown names, wrong shapes or an infinite box without a declared part to search.
 
     >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from eqsolve._tables import number, table
+from eqsolve._tables import number, priced_table, table
 from eqsolve.certify.regret import unilateral_regret
 from eqsolve.certify.second_order import own_curvatures, sampled_curvatures
 from eqsolve.core import as_actions, require_game
@@ -18,6 +18,7 @@ from eqsolve.game import Game
 from eqsolve.problem import Problem, problem_of
 from eqsolve.solve import require_searchable
 from eqsolve.solvers.base import Solver, action_scale
+from eqsolve.solvers.priced import PricedProblem, fitted_prices, priced
 from eqsolve.solvers.search import Search
 from eqsolve.stages.play import by_action, by_player
 from eqsolve.stages.stage_game import facing
@@ -40,6 +41,10 @@ class Certificate(eqx.Module):
       bounds hold all of them); `sampled_curvature`: the largest over the box at sampled points.
     - `monotonicity`: the largest eigenvalue of the symmetrised pseudogradient (of any stage's) at sampled points;
       negative suggests a strictly monotone game with one equilibrium.
+    - `slack`: by shared constraint, b - A x; `feasible`: whether the point lies in its bounds and keeps the constraints
+      to rounding. Deviations keep them too, the others' actions given.
+    - `prices`: by shared constraint, the prices (before the players' weights) that explain the players' choices best;
+      `misfit`: the largest share of a marginal payoff that they leave unexplained. Without constraints empty and zero.
     """
 
     payoff: OrderedDict[str, Array]
@@ -53,7 +58,20 @@ class Certificate(eqx.Module):
     curvature: OrderedDict[str, Array]
     sampled_curvature: OrderedDict[str, Array]
     monotonicity: Float[Array, "..."]
+    slack: OrderedDict[str, Array]
+    feasible: Bool[Array, "..."]
+    prices: OrderedDict[str, Array]
+    misfit: Float[Array, "..."]
     samples: int = eqx.field(static=True)
+
+    @property
+    def variational(self) -> Bool[Array, "..."]:
+        """Whether common prices explain all choices: a normalised equilibrium, variational if weights are equal.
+
+        Within shared constraints there are other equilibria, at which a limit is worth more to one player than to
+        another. At kinks of payoffs there is no marginal payoff to explain, and the answer may be no.
+        """
+        return self.misfit <= jnp.finfo(self.misfit.dtype).eps ** 0.5
 
     @property
     def certified(self) -> Bool[Array, "..."]:
@@ -76,7 +94,7 @@ class Certificate(eqx.Module):
     def to_numpy(self) -> dict[str, Any]:
         """The certificate as plain NumPy arrays in nested dicts, with the verdict."""
         fields = ("payoff", "gain", "tolerance", "nonfinite", "deviation", "lower", "upper", "spacing", "curvature")
-        names = (*fields, "sampled_curvature", "monotonicity", "certified")
+        names = (*fields, "sampled_curvature", "monotonicity", "certified", "slack", "feasible", "prices", "misfit")
         return {name: jax.tree.map(np.asarray, getattr(self, name)) for name in names}
 
     def __str__(self) -> str:
@@ -98,6 +116,7 @@ class Certificate(eqx.Module):
         header = ("player", "payoff", "gain by deviating", "own curvature", "concave at samples", "points not finite")
         blind = any(int(count) for count in self.nonfinite.values())
         reason = "some payoffs searched are not finite" if blind else "a player gains by deviating"
+        reason = reason if self.feasible else "the point violates its bounds or a shared constraint"
         verdict = "Certified: no profitable deviation found" if certified else f"Not certified: {reason}"
         where = [(name, _span(self.lower[name], self.upper[name]), _finest(self.spacing[name])) for name in self.lower]
         monotone = "negative definite" if self.monotonicity < 0 else "not negative definite"
@@ -111,8 +130,20 @@ class Certificate(eqx.Module):
                 "",
                 f"The symmetrised pseudogradient is {monotone} at {self.samples} sampled points"
                 f" (largest eigenvalue {number(self.monotonicity)}).",
+                *self._shared_lines(),
             ]
         )
+
+    def _shared_lines(self) -> list[str]:
+        if not self.slack:
+            return []
+        common = "explain" if self.variational else "do not explain"
+        return [
+            "",
+            priced_table(self.slack, self.prices),
+            "",
+            f"Common prices {common} all players' choices (largest share unexplained {number(self.misfit)}).",
+        ]
 
 
 def _span(lower: Array, upper: Array) -> str:
@@ -144,7 +175,8 @@ def certify(
     monotonicity are evaluated. `tolerance`: the gain that counts as nothing, relative to the player's payoff; None
     means 4e-10 in float64 and 7e-5 in float32; to it comes 16 roundings of what the payoff changes by when an own
     action moves by its own size. `solver`: as for `solve_nash`; finds the answers of later stages.
-    **Returns:** a `Certificate`; `certificate.certified` is the verdict.
+    **Returns:** a `Certificate`; `certificate.certified` is the verdict. With shared constraints players deviate within
+    them, and equilibria at which they pay different prices are certified too: see `variational`.
     **Errors:** `ValueError` for wrong names or shapes, or infinite bounds without a declared box. NaN actions are not
     certified.
     **Source:** Nash (1951), the definition of equilibrium.
@@ -223,6 +255,10 @@ def _certify(
         curvature=players("curvature"),
         sampled_curvature=players("sampled_curvature"),
         monotonicity=jnp.max(jnp.stack([part.monotonicity for part in stages])),
+        slack=stages[0].slack,  # only games with one stage have shared constraints
+        feasible=jnp.all(jnp.stack([part.feasible for part in stages])),
+        prices=stages[0].prices,
+        misfit=stages[0].misfit,
         samples=samples,
     )
 
@@ -239,8 +275,8 @@ def _certify_stage(
     regret = unilateral_regret(problem, x, search, payoffs)
     lower, upper = search.limits(problem)
     eps = float(jnp.finfo(x.dtype).eps)
-    inside = jnp.all((x >= problem.lower) & (x <= problem.upper))
-    gains = jnp.where(inside, regret.gains, jnp.nan)  # a point outside the bounds is nobody's equilibrium
+    shared = _shared(problem, x)
+    gains = jnp.where(shared.feasible, regret.gains, jnp.nan)  # a point that breaks limits is nobody's equilibrium
     relative = eps**0.6 if tolerance is None else tolerance
     curvature = sampled_curvatures(problem, lower, upper, samples)
 
@@ -259,5 +295,32 @@ def _certify_stage(
         curvature=named(own_curvatures(problem, x)),
         sampled_curvature=named(curvature.own),
         monotonicity=curvature.monotonicity,
+        slack=shared.slack,
+        feasible=shared.feasible,
+        prices=shared.prices,
+        misfit=shared.misfit,
         samples=samples,
+    )
+
+
+class _Shared(NamedTuple):
+    feasible: Array
+    slack: OrderedDict[str, Array]
+    prices: OrderedDict[str, Array]
+    misfit: Array
+
+
+def _shared(problem: Problem, x: Array) -> _Shared:
+    """Whether the point keeps all limits, and what the shared ones would have to cost."""
+    inside = jnp.all((x >= problem.lower) & (x <= problem.upper))
+    with_prices = priced(problem, x)
+    constraint = problem.game.constraint
+    if constraint is None or not isinstance(with_prices, PricedProblem):
+        return _Shared(inside, OrderedDict(), OrderedDict(), jnp.zeros((), x.dtype))
+    rows, fit = with_prices.rows, fitted_prices(with_prices, x)
+    return _Shared(
+        feasible=inside & jnp.all(rows.kept(x)),
+        slack=constraint.named(rows.slack(x)),
+        prices=constraint.named(fit.prices),
+        misfit=jnp.max(jnp.abs(fit.misfit)),
     )

@@ -29,6 +29,7 @@ def equilibrium_dataset(
     - one per action and one per outcome, under their own names. An outcome whose name an action already has becomes
       `"outcome: <name>"`; a name of this list or of a coordinate becomes `"action: <name>"` or `"outcome: <name>"`.
     - `objective`, each player's expected pay, along the dimension `player`.
+    - `price: <constraint>` and `slack: <constraint>` for shared constraints: shadow prices and what is left of limits.
     - `residual`, `steps`, and `status`, integer codes explained by the CF attributes `flag_values` and `flag_meanings`.
 
     The attribute `role` of a variable says which of these it is. Multipliers and active bounds are left out (`to_numpy`
@@ -82,6 +83,10 @@ def equilibrium_dataset(
             variables[names[role, name]] = variable(values, own[role, name], role=role)
     objectives = np.stack([np.asarray(pay) for pay in equilibrium.objectives.values()], axis=-1)
     variables["objective"] = variable(objectives, (PLAYER,), role="objective", long_name="expected pay")
+    for role, named in (("price", equilibrium.prices), ("slack", equilibrium.slack)):
+        for name, values in named.items():
+            axes = tuple(f"{name}_{axis}" for axis in range(np.ndim(values) - shape))
+            variables[f"{role}: {name}"] = variable(values, axes, role=role)
     variables["residual"] = variable(
         equilibrium.residual, (), role="diagnostic", long_name="relative violation of stationarity"
     )

@@ -60,8 +60,9 @@ def mixed_extension(game: Game, grid: Any = 101) -> MixedExtension:
     equilibrium of the continuous game. Where payoffs jump at a tie (auctions, prices), a rival's action on the grid can
     be beaten by next to nothing, so the gain falls like the probability of one action of the grid: refine it.
 
-    **Arguments:** `game`: one stage, finite bounds, one number to decide per player. `grid`: the number of equally
-    spaced actions per player, bounds included, or by player such a number or the actions themselves, rising.
+    **Arguments:** `game`: one stage, finite bounds, no shared constraints, one number to decide per player. `grid`: the
+    number of equally spaced actions per player, bounds included, or by player such a number or the actions themselves,
+    rising.
     **Errors:** `TypeError` and `ValueError` for other games, actions out of order or outside the bounds; as for
     `FiniteGame` where a payoff is not finite.
     **Source:** Dasgupta and Maskin, The existence of equilibrium in discontinuous economic games, Review of Economic
@@ -84,6 +85,11 @@ def mixed_extension(game: Game, grid: Any = 101) -> MixedExtension:
     require_game(game, "mixed_extension")
     if len(game.order) > 1:
         raise ValueError(f"mixed_extension: the game has the stages {game.order}; give a game with one stage.")
+    if game.constraint is not None:
+        raise ValueError(
+            "mixed_extension: the game has shared constraints, which independent mixtures do not keep; give a game"
+            " without constraints."
+        )
     problem = problem_of(game)
     entries = own_entries(problem)
     given = grid if isinstance(grid, Mapping) else dict.fromkeys(game.players, grid)

@@ -26,7 +26,7 @@ class Solution(eqx.Module):
 
 
 class Bounded(Protocol):
-    """Anything with lower and upper limits of every entry, such as a `Problem`."""
+    """Anything with limits and sizes of every entry, such as a `Problem`."""
 
     @property
     def lower(self) -> Array:
@@ -36,6 +36,11 @@ class Bounded(Protocol):
     @property
     def upper(self) -> Array:
         """The upper limits."""
+        ...
+
+    @property
+    def typical(self) -> Array:
+        """What counts as a small size of each entry besides what its value, start and box say; zero if nothing."""
         ...
 
 
@@ -48,10 +53,13 @@ class Solver(eqx.Module):
 
 
 def action_scale(problem: Bounded, x: Float[Array, "n ..."], start: Array) -> Float[Array, "n ..."]:
-    """A typical size of each action: its own, its start's, or a hundredth of a finite box; one where all are zero."""
+    """A typical size of each entry: its own, its start's, or a hundredth of a finite box; one where all are zero.
+
+    The price of a shared constraint is at least as large as a price that somebody feels (`Problem.typical`).
+    """
     width = problem.upper - problem.lower
     box = jnp.where(jnp.isfinite(width), 0.01 * width, 0.0)
-    scale = jnp.maximum(jnp.maximum(jnp.abs(x), jnp.abs(start)), box)
+    scale = jnp.maximum(jnp.maximum(jnp.abs(x), jnp.abs(start)), jnp.maximum(box, problem.typical))
     return jnp.where(scale > 0, scale, 1.0)
 
 

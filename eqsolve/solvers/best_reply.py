@@ -32,6 +32,7 @@ class BestReply(Solver):
     `tolerance`: largest move, relative to the size of the action, that counts as none; None means a few roundings
     where every player owns one entry, else 3e-13 in float64 and 3e-6 in float32 (replies with several entries are not
     more accurate than that).
+    **Errors:** `ValueError` for settings out of range, and games with shared constraints (use `Newton`).
     **Status codes:** all of `Status`; `step_limit` also covers cycles. Actions with infinite bounds need `search.box`.
 
     >>> BestReply(damping=0.5).simultaneous
@@ -54,6 +55,11 @@ class BestReply(Solver):
 
     def solve(self, problem: Problem, start: Float[Array, " n"]) -> Solution:
         """Sweeps of best replies from `start`."""
+        if problem.game.constraint is not None:
+            raise ValueError(
+                "BestReply does not solve games with shared constraints: replies that keep them stop wherever the"
+                " players meet the constraint, whatever its price is to each; use Newton()."
+            )
         eps = float(jnp.finfo(start.dtype).eps)
         exact = problem.size == len(problem.game.players)
         tolerance = (8 * eps if exact else eps**0.8) if self.tolerance is None else self.tolerance

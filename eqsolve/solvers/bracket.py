@@ -93,7 +93,8 @@ def bracket_sweeps(
     Returns the point and whether entries were still moving.
 
     An entry that already lies in its zero interval stays where it is, so a continuum of solutions does not make it
-    drift. `run` false returns the point untouched.
+    drift. Prices of shared constraints follow the actions or stay where they are. `run` false returns the point
+    untouched.
     """
     low, high = search_interval(problem, x, scale)
     owners = jnp.asarray(problem.owners)
@@ -101,16 +102,17 @@ def bracket_sweeps(
 
     def entry(j: Array, x: Array) -> Array:
         def own(value: Array) -> Array:
-            return problem.marginal(x.at[j].set(value))[j]
+            return problem.marginal(problem.adjusted(x.at[j].set(value)))[j]
 
         around = sign_change(own, low[j], high[j])
         candidates = reply_candidates(own, x[j], (low[j], high[j]), around, (problem.lower[j], problem.upper[j]))
-        payoffs = jax.vmap(lambda value: problem.payoffs(x.at[j].set(value)))(candidates)[:, owners[j]]
-        return x.at[j].set(candidates[jnp.argmax(near_best(payoffs))])
+        tried = jax.vmap(lambda value: problem.adjusted(x.at[j].set(value)))(candidates)
+        payoffs = jax.vmap(problem.payoffs)(tried)[:, owners[j]]
+        return tried[jnp.argmax(near_best(payoffs))]
 
     def sweep(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         x, count, _ = state
-        after = jax.lax.fori_loop(0, problem.size, entry, x)
+        after = jax.lax.fori_loop(0, problem.decisions, entry, x)
         return after, count + 1, jnp.any(jnp.abs(after - x) > settled)
 
     start = (x, jnp.asarray(0), run)

@@ -39,13 +39,14 @@ def classify(problem: Problem, solution: Solution, start: Array) -> Verdict:
     x = solution.x
     scale = action_scale(problem, x, start)
     marginal, jacobian = problem.marginal_and_jacobian(x)
-    size = jnp.maximum(_marginal_sizes(problem, x, scale), jnp.abs(marginal))
+    size = jnp.maximum(jnp.maximum(_marginal_sizes(problem, x, scale), problem.terms(x)), jnp.abs(marginal))
     relative = stationarity(problem, x, marginal, jacobian, scale, size).relative
     residual = jnp.max(relative)
     inside = (x > problem.lower) & (x < problem.upper)
     pushed = jnp.abs(marginal) > default_tolerance(x.dtype) * (jnp.abs(jacobian) @ scale)
     loose = ~inside & ~pushed & (problem.lower < problem.upper)  # at a bound that nothing pushes it against
     feasible = jnp.all(problem.lower <= problem.upper) & jnp.all((start >= problem.lower) & (start <= problem.upper))
+    feasible &= problem.consistent()
     finite = jnp.all(jnp.isfinite(marginal)) & jnp.all(jnp.isfinite(jacobian)) & jnp.all(jnp.isfinite(x))
     stationary = residual <= default_tolerance(x.dtype)
     singular = is_singular(jacobian, scale, inside | loose, size)
@@ -53,7 +54,7 @@ def classify(problem: Problem, solution: Solution, start: Array) -> Verdict:
     status = jnp.where(stationary, Status.converged._value, status)
     status = jnp.where(stationary & singular, Status.degenerate._value, status)
     status = jnp.where(
-        stationary & curves_up(problem, jacobian, scale, inside, loose), Status.not_maximum._value, status
+        stationary & curves_up(problem, x, jacobian, scale, inside, loose), Status.not_maximum._value, status
     )
     status = jnp.where(solution.unsettled, Status.step_limit._value, status)
     status = jnp.where(finite, status, Status.nonfinite._value)
@@ -86,20 +87,27 @@ def is_singular(jacobian: Array, scale: Array, free: Array, size: Array) -> Bool
     return jnp.any(flat) | (smallest <= eps**0.6)
 
 
-def curves_up(problem: Problem, jacobian: Array, scale: Array, inside: Array, loose: Array) -> Bool[Array, ""]:
+def curves_up(
+    problem: Problem, x: Array, jacobian: Array, scale: Array, inside: Array, loose: Array
+) -> Bool[Array, ""]:
     """Whether some player's Hessian in its own inner actions has a positive eigenvalue (beyond rounding).
 
-    An action that is loose at a bound counts alone: only one side of it is open.
+    An action that is loose at a bound counts alone: only one side of it is open. Directions that a shared constraint
+    blocks do not count: they are given a large negative curvature (Debreu's bordered test).
     """
     owners = problem.owners
-    own = (owners[:, None] == owners[None, :]) & inside[:, None] & inside[None, :]
-    own = own | jnp.diag(loose)
+    same = owners[:, None] == owners[None, :]
+    own = (same & inside[:, None] & inside[None, :]) | jnp.diag(loose)
     block = jnp.where(own, jacobian * scale[:, None] * scale[None, :], 0.0)
     size = jnp.max(jnp.abs(block), axis=1)
     unit = jnp.where(size > 0, size, 1.0) ** -0.5
     block = block * unit[:, None] * unit[None, :]
-    slack = 10 * jnp.finfo(jacobian.dtype).eps ** 0.5
-    shifted = slack * jnp.eye(inside.shape[0], dtype=jacobian.dtype) - 0.5 * (block + block.T)
+    root = jnp.finfo(jacobian.dtype).eps ** 0.5
+    walls = problem.walls(x) * (scale * unit)
+    tallest = jnp.max(jnp.where(same, jnp.abs(walls)[:, None, :], 0.0), axis=2)
+    walls = walls / jnp.where(tallest > 0, tallest, 1.0)
+    block = block - jnp.where(own, walls.T @ walls, 0.0) / root
+    shifted = 10 * root * jnp.eye(inside.shape[0], dtype=jacobian.dtype) - 0.5 * (block + block.T)
     return ~is_positive_definite(shifted)
 
 

@@ -13,9 +13,11 @@ from jaxtyping import Array, Float
 
 from eqsolve.problem import Problem
 from eqsolve.solvers.ascent import Ascent, Payoff
-from eqsolve.solvers.base import Solution, Solver
+from eqsolve.solvers.base import Solution, Solver, action_scale
 from eqsolve.solvers.bracket import search_interval
 from eqsolve.solvers.ellipsoid import ellipsoid_climb
+from eqsolve.solvers.newton import Newton
+from eqsolve.solvers.priced import PricedProblem, fitted_prices
 from eqsolve.solvers.search import ELLIPSOID_ENTRIES, GRID_ENTRIES, Search, best_reply
 from eqsolve.starts import starts_in
 
@@ -45,6 +47,8 @@ class GlobalAscent(Solver):
                 f"GlobalAscent maximises one payoff, but the game has the players {problem.game.players}; use"
                 " solve_first_best(game), or Newton() or BestReply() for a Nash equilibrium."
             )
+        if isinstance(problem, PricedProblem):
+            return self._within_constraints(problem, start)
 
         def payoff(x: Array) -> Array:
             return problem.payoffs(x)[0]
@@ -59,6 +63,19 @@ class GlobalAscent(Solver):
         elif problem.size <= ELLIPSOID_ENTRIES:
             x = _polish_kinks(problem, payoff, x)
         return Solution(x, jnp.max(steps), jnp.asarray(False))
+
+    def _within_constraints(self, problem: PricedProblem, start: Array) -> Solution:
+        """The best reply of the only player within the shared constraints, then Newton steps for actions and prices."""
+        inner = problem.inner
+        actions, _ = problem.split(start)
+        limits = search_interval(inner, actions, jnp.abs(actions) + 1.0)
+        search = Search(starts=self.starts, ascent=self.ascent)
+        x = best_reply(inner, search, limits, actions, jnp.asarray(0), jnp.arange(inner.size)).own
+        z = jnp.concatenate([x, fitted_prices(problem, x).prices])
+        polished = Newton().solve(problem, z)
+        moved = jnp.abs(problem.split(polished.x)[0] - x)
+        near = jnp.all(moved <= jnp.finfo(x.dtype).eps ** 0.25 * action_scale(inner, x, x))
+        return Solution(jnp.where(near, polished.x, z), polished.steps, jnp.asarray(False))
 
 
 def _highest(points: Array, values: Array) -> Array:

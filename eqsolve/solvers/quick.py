@@ -31,10 +31,11 @@ class Limits(eqx.Module):
 
 
 class Box(eqx.Module):
-    """The limits of every entry, with the batch as last axis where there is one."""
+    """The limits and sizes of every entry (see `Bounded`), with the batch as last axis where there is one."""
 
     lower: Float[Array, "n ..."]
     upper: Float[Array, "n ..."]
+    typical: Float[Array, "n ..."]
 
 
 class Course(eqx.Module):
@@ -105,8 +106,8 @@ def quick_end(problem: Problem, start: Float[Array, " n"], course: Course) -> tu
     """Whether the end is beyond doubt, the verdict in that case, and the point, one step better than the last."""
     x = course.following
     scale = action_scale(problem, x, start)
-    inside = (x > problem.lower) & (x < problem.upper)
     tolerance = default_tolerance(x.dtype)
+    inside = (x - problem.lower > tolerance * problem.typical) & (x < problem.upper)  # a trace of a price is in doubt
     pushed = jnp.abs(course.marginal) > tolerance * (jnp.abs(course.jacobian) @ scale)
     clear = inside | pushed | (problem.lower == problem.upper)
     small = jnp.abs(x - course.x) <= jnp.finfo(x.dtype).eps ** 0.25 * scale
@@ -115,7 +116,7 @@ def quick_end(problem: Problem, start: Float[Array, " n"], course: Course) -> tu
         & (course.residual <= tolerance)
         & jnp.all(clear & small & (problem.lower <= start) & (start <= problem.upper))
         & ~is_singular(course.jacobian, scale, inside, course.largest)
-        & ~curves_up(problem, course.jacobian, scale, inside, jnp.zeros_like(inside))
+        & ~curves_up(problem, x, course.jacobian, scale, inside, jnp.zeros_like(inside))
     )
     verdict = Verdict(
         status_of(jnp.asarray(Status.converged._value)),

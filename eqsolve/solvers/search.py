@@ -21,7 +21,8 @@ from eqsolve.problem import Problem
 from eqsolve.solvers.ascent import Ascent
 from eqsolve.solvers.base import near_best, rounding
 from eqsolve.solvers.bracket import reply_candidates, sign_change
-from eqsolve.solvers.ellipsoid import ellipsoid_climb
+from eqsolve.solvers.ground import Ground, within
+from eqsolve.solvers.rows import rows_of
 from eqsolve.starts import starts_in
 
 GRID_ENTRIES = 3  # grids beyond three dimensions are too coarse to be worth their points
@@ -125,7 +126,7 @@ def best_reply(
     """The best own actions of `player`, who owns `entries`, against the others' actions in `x`.
 
     The present own actions take part, so the payoff never falls; among equally good replies to a payoff with one entry,
-    the one nearest to the present action is returned.
+    the one nearest to the present action is returned. Replies keep the shared constraints: NaN where none does.
     """
     lower, upper = limits[0][entries], limits[1][entries]
 
@@ -137,8 +138,16 @@ def best_reply(
 
     count = entries.shape[0]
     present = x[entries]
+    shared = rows_of(problem)
+    rows = None if shared is None else shared.room(x, entries)
+    if rows is not None and count == 1:
+        low, high = rows.interval(lower[0], upper[0], present[0])
+        lower, upper = low[None], high[None]
     tried = _candidates(search, count, lower, upper, present)
+    if rows is not None and count > 1:
+        tried = jax.vmap(lambda y: rows.nearest(y, lower, upper))(tried)
     values = jax.vmap(payoff)(tried)
+    ground = Ground(lower, upper) if rows is None else within(rows, lower, upper, values)
     spacing = (
         (upper - lower) / (search.points[count - 1] - 1) if count <= GRID_ENTRIES else jnp.full_like(lower, jnp.nan)
     )
@@ -147,13 +156,17 @@ def best_reply(
             search, lambda y: slope(y[None])[0], tried[:, 0], values, present[0], (lower[0], upper[0])
         )
     else:
-        refined = _refine(payoff, search, tried, values, present, spacing, lower, upper)
+        refined = _refine(payoff, search, tried, values, present, spacing, ground)
         coarse = tried[jnp.argmax(near_best(values))]
     finalists = jnp.concatenate([refined, coarse[None], present[None]])
     results = jax.vmap(payoff)(finalists)
-    best = jnp.argmax(near_best(results))  # the first of the best: refined points come before the others
     nonfinite = jnp.sum(~jnp.isfinite(values)) + jnp.sum(~jnp.isfinite(results))
     searchable = jnp.all(jnp.isfinite(lower) & jnp.isfinite(upper) & (lower <= upper))
+    if rows is not None:
+        allowed = jax.vmap(ground.allowed)(finalists)
+        results = jnp.where(allowed, results, -jnp.inf)
+        searchable &= jnp.any(allowed)
+    best = jnp.argmax(near_best(results))  # the first of the best: refined points come before the others
     own = jnp.where(searchable, finalists[best], jnp.nan)
     return Reply(own, jnp.where(searchable, results[best], jnp.nan), spacing, nonfinite)
 
@@ -236,19 +249,19 @@ def _parabola_gain(before: Array, after: Array, rise: Array, fall: Array) -> Arr
 
 
 def _refine(
-    payoff: Any, search: Search, tried: Array, values: Array, present: Array, spacing: Array, lower: Array, upper: Array
+    payoff: Any, search: Search, tried: Array, values: Array, present: Array, spacing: Array, ground: Ground
 ) -> Float[Array, "finalists k"]:
     """Ascents from the best candidates and from the present point; then the ellipsoid method for kinks."""
-    count = lower.shape[0]
+    count = present.shape[0]
     order = jnp.where(jnp.isfinite(values), values, -jnp.inf)
     keep = min(4 if count <= GRID_ENTRIES else search.starts, tried.shape[0])
     _, top = jax.lax.top_k(order, keep)
     starts = jnp.concatenate([present[None], tried[top]])
-    climbed, reached, _ = jax.vmap(lambda start: search.ascent.climb(payoff, start, lower, upper))(starts)
+    climbed, reached = jax.vmap(lambda start: ground.climb(search.ascent, payoff, start))(starts)
     if count > ELLIPSOID_ENTRIES:
         return climbed
     best = climbed[jnp.argmax(near_best(reached))]
-    near = jnp.where(jnp.isfinite(spacing), 2 * spacing, 0.1 * (upper - lower))
-    radii = jnp.stack([upper - lower, near])
-    polished, _ = jax.vmap(lambda radius: ellipsoid_climb(payoff, best, radius, lower, upper))(radii)
+    width = ground.upper - ground.lower
+    near = jnp.where(jnp.isfinite(spacing), 2 * spacing, 0.1 * width)
+    polished = jax.vmap(lambda radius: ground.polish(payoff, best, radius))(jnp.stack([width, near]))
     return jnp.concatenate([climbed, polished])  # the climb from the present point first: it wins ties

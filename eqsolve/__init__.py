@@ -34,10 +34,11 @@ from eqsolve.expectation import (
 from eqsolve.game import Game
 from eqsolve.payoffs import game_from_payoffs
 from eqsolve.solve import BestResponse, best_response, solve_first_best, solve_nash
-from eqsolve.solvers import Ascent, BestReply, GlobalAscent, Newton, Search, Solver
+from eqsolve.solvers import Anderson, Ascent, BestReply, Extragradient, GlobalAscent, Newton, Search, Solver
 
 __all__ = [
     "Action",
+    "Anderson",
     "Ascent",
     "BestReply",
     "BestResponse",
@@ -47,6 +48,7 @@ __all__ = [
     "Equilibrium",
     "EquilibriumSet",
     "Estimate",
+    "Extragradient",
     "Game",
     "Gauss",
     "GlobalAscent",

@@ -44,7 +44,7 @@ def solve_nash(game: Game, start: Mapping[str, Any] | None = None, solver: Solve
     solver = Newton() if solver is None else solver
     if not isinstance(solver, Solver):
         raise TypeError(f"solve_nash: solver is {solver!r}; give a Solver such as Newton() or BestReply().")
-    require_searchable(game, getattr(solver, "search", None))
+    require_searchable(game, solver.searched)
     return _solve(game, check_start(game, start), solver)
 
 

@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -22,9 +23,24 @@ class Solution(eqx.Module):
 class Solver(eqx.Module):
     """A method for finding a Nash equilibrium; frozen, holding static hyperparameters only."""
 
+    @property
+    def searched(self) -> Any:
+        """The `Search` of players' whole boxes that the method makes; None where it makes none."""
+        return None
+
     @abc.abstractmethod
     def solve(self, problem: Problem, start: Float[Array, " n"]) -> Solution:
         """Search from `start`, which lies in the box. Must not leave the box, and must stop on NaN."""
+
+
+def require_settings(solver: Any, *counts: str) -> None:
+    """Raise where one of the settings named is below one, or the tolerance is neither None nor positive."""
+    kind = type(solver).__name__
+    for name in counts:
+        if getattr(solver, name) < 1:
+            raise ValueError(f"{kind}.{name} is {getattr(solver, name)}; give at least 1.")
+    if solver.tolerance is not None and not solver.tolerance > 0:
+        raise ValueError(f"{kind}.tolerance is {solver.tolerance}; give a positive number or None.")
 
 
 def action_scale(problem: Problem, x: Float[Array, " n"], start: Float[Array, " n"]) -> Float[Array, " n"]:

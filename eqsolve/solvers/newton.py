@@ -22,6 +22,7 @@ from eqsolve.solvers.base import (
     action_scale,
     default_tolerance,
     own_curvature,
+    require_settings,
     stationarity,
 )
 from eqsolve.solvers.bracket import bracket_sweeps
@@ -64,11 +65,7 @@ class Newton(Solver):
     sweeps: int = eqx.field(static=True, default=60)
 
     def __check_init__(self) -> None:
-        for name in ("max_steps", "max_rejections", "sweeps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Newton.{name} is {getattr(self, name)}; give at least 1.")
-        if self.tolerance is not None and not self.tolerance > 0:
-            raise ValueError(f"Newton.tolerance is {self.tolerance}; give a positive number or None.")
+        require_settings(self, "max_steps", "max_rejections", "sweeps")
 
     def solve(self, problem: Problem, start: Float[Array, " n"]) -> Solution:
         """Newton steps from `start`; bracketing where they stall."""

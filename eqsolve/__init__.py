@@ -33,6 +33,7 @@ from eqsolve.expectation import (
 )
 from eqsolve.game import Game
 from eqsolve.payoffs import game_from_payoffs
+from eqsolve.sensitivities import GameSensitivities, sensitivities
 from eqsolve.solve import BestResponse, best_response, solve_first_best, solve_nash
 from eqsolve.solvers import Anderson, Ascent, BestReply, Extragradient, GlobalAscent, Newton, Search, Solver
 
@@ -50,6 +51,7 @@ __all__ = [
     "Estimate",
     "Extragradient",
     "Game",
+    "GameSensitivities",
     "Gauss",
     "GlobalAscent",
     "MonteCarlo",
@@ -69,6 +71,7 @@ __all__ = [
     "expect",
     "expect_piecewise_linear",
     "game_from_payoffs",
+    "sensitivities",
     "solve_first_best",
     "solve_nash",
 ]

@@ -127,7 +127,8 @@ def solve_from(game: Game, start: Mapping[str, Array] | None, solver: Solver) ->
 def _equilibrium(game: Game, solution: Solution, verdict: Verdict) -> Equilibrium:
     computed = (verdict.status != Status.nonfinite) & (verdict.status != Status.infeasible)
     smooth = verdict.status == Status.converged
-    x = jnp.where(computed, attach_derivative(game, solution.x, smooth), jnp.nan)
+    # NaN first: where nothing was computed the derivative is NaN too, not that of a constant
+    x = attach_derivative(game, jnp.where(computed, solution.x, jnp.nan), smooth)
     problem = problem_of(game)
     actions = problem.actions(x)
     pushed = jnp.where(verdict.active != 0, problem.marginal(x), 0.0)

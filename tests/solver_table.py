@@ -8,7 +8,14 @@ from problems import PROBLEMS, Problem
 import eqsolve as eqs
 from eqsolve.certify.certificate import SEARCH
 
-SOLVERS = {"Newton": eqs.Newton, "BestReply": eqs.BestReply}
+# the search of players' boxes is for problems without bounds
+SOLVERS = {
+    "Newton": lambda search: eqs.Newton(),
+    "BestReply": lambda search: eqs.BestReply(search=search),
+    "Extragradient": lambda search: eqs.Extragradient(),
+    "Anderson": lambda search: eqs.Anderson(),
+    "Anderson of replies": lambda search: eqs.Anderson(map="reply", search=search),
+}
 REACH = 20.0  # the part of infinite action sets that is searched
 
 # Problems that a solver does not solve, each flagged; everything else it solves.
@@ -69,8 +76,7 @@ def attempt(problem: Problem, solver: str) -> Attempt:
     """Solve a problem from its given start, or the default one, and certify the result."""
     game = problem.game()
     box = _box(game)
-    method = eqs.BestReply(search=eqs.Search(box=box)) if solver == "BestReply" else SOLVERS[solver]()
-    found = eqs.solve_nash(game, problem.start, method)
+    found = eqs.solve_nash(game, problem.start, SOLVERS[solver](eqs.Search(box=box)))
     search = eqs.Search(points=SEARCH.points, starts=SEARCH.starts, box=box)
     certificate = eqs.certify(game, found.actions, search)
     miss = np.inf if problem.expected is None else problem.miss(found.actions)

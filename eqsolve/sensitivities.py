@@ -140,7 +140,7 @@ class _Place(NamedTuple):
 
     name: str
     leaf: int
-    index: tuple[int, ...]
+    at: tuple[int, ...]
 
 
 def entry(name: str, index: tuple[int, ...]) -> str:
@@ -190,13 +190,13 @@ def _checked(name: str, index: tuple[int, ...], shape: tuple[int, ...]) -> tuple
 @eqx.filter_jit
 def _sensitivities(game: Game, places: tuple[_Place, ...], task: Callable[[Game], Equilibrium]) -> GameSensitivities:
     leaves, structure = jax.tree.flatten(game.params)
-    values = OrderedDict((place.name, leaves[place.leaf][place.index]) for place in places)
+    values = OrderedDict((place.name, leaves[place.leaf][place.at]) for place in places)
 
     def solved(values: OrderedDict[str, Array]) -> tuple[Any, Equilibrium]:
         moved = list(leaves)
         for place in places:
             value = values[place.name]
-            moved[place.leaf] = moved[place.leaf].at[place.index].set(value) if place.index else value
+            moved[place.leaf] = moved[place.leaf].at[place.at].set(value) if place.at else value
         found = task(game.with_params(jax.tree.unflatten(structure, moved)))
         if not isinstance(found, Equilibrium):
             raise TypeError(f"sensitivities: task returns {found!r}; give solve_nash or another that solves a game.")

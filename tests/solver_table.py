@@ -1,6 +1,7 @@
 """What each solver does on each problem of `problems.py`; run as a program it prints the table."""
 
 import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 from problems import PROBLEMS, Problem
@@ -18,28 +19,55 @@ SOLVERS = {
 }
 REACH = 20.0  # the part of infinite action sets that is searched
 
+REPLIES = ("BestReply", "Anderson of replies")
+LOCAL = ("Newton", "Extragradient", "Anderson")
+
+
+def _pairs(solvers: Iterable[str], *names: str) -> set[tuple[str, str]]:
+    return {(name, solver) for name in names for solver in solvers}
+
+
 # Problems that a solver does not solve, each flagged; everything else it solves.
 UNSOLVED = {
     # no equilibrium in pure strategies: there is nothing to solve
-    *(
-        (name, solver)
-        for solver in SOLVERS
-        for name in (
-            "hotelling linear, close",
-            "hotelling linear, one close to the middle",
-            "contest, too decisive",
-            "evader and pursuer",
-        )
+    *_pairs(
+        SOLVERS,
+        "hotelling linear, close",
+        "hotelling linear, one close to the middle",
+        "contest, too decisive",
+        "evader and pursuer",
+        "evader who is shy of the end",
+    ),
+    # replies to linear payoffs jump from one end of the box to the other
+    *_pairs(
+        REPLIES,
+        "zero sum saddle",
+        "saddle from a corner",
+        "saddle, payoffs a thousand apart",
+        "matching pennies",
+        "saddle in six actions",
+        "saddle in six actions, two at bounds",
+        "saddle in six actions from a corner",
+        "rotation of four players",
     ),
     # best replies cycle
-    ("zero sum saddle", "BestReply"),
-    ("matching pennies", "BestReply"),
-    ("strong rotation, weak concavity", "BestReply"),
+    *_pairs(["BestReply"], "strong rotation, weak concavity", "two players with ten actions each"),
     # best replies of fifty players settle too slowly
-    ("cournot fifty firms", "BestReply"),
-    ("contest of fifty", "BestReply"),
-    # started on the lower of two peaks
-    ("two peaks, start on the lower one", "Newton"),
+    *_pairs(["BestReply"], "cournot fifty firms", "contest of fifty"),
+    # replies jump where a player enters or leaves, or where they cross a flat stretch: the extrapolation gets stuck
+    *_pairs(["Anderson of replies"], "contest, two or three players", "three crossings of replies, from a corner"),
+    # from a corner the residual of a saddle first has to rise
+    *_pairs(["Newton"], "saddle from a corner", "saddle in six actions from a corner"),
+    *_pairs(["Newton", "Anderson"], "saddle in six actions, two at bounds"),
+    # started beside a lower peak, or on it
+    *_pairs(
+        LOCAL,
+        "two peaks, start on the lower one",
+        "two peaks each, start on the lower ones",
+        "an end above the inner peak",
+    ),
+    # the valley between the peaks is a fixed point too
+    *_pairs(["Anderson"], "two peaks"),
 }
 
 

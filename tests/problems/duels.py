@@ -10,12 +10,12 @@ import numpy as np
 from eqsolve.game import Game
 from problems.problem import Actions, Kind, Problem, one_action
 
-# Two players with polynomial payoffs: a x + b x^2 / 2 + c x y + d x^4 in the own action x and the other's y
+# Two players with polynomial payoffs: l + a x + b x^2 / 2 + c x y + d x^4 in the own action x and the other's y
 
 
 def polynomial_outcomes(params: Any, actions: Any, shock: None) -> dict[str, Any]:
     x = actions["x"]
-    smooth = params["linear"] * x + params["square"] * x**2 / 2 + params["cross"] * x * x[::-1]
+    smooth = params["level"] + params["linear"] * x + params["square"] * x**2 / 2 + params["cross"] * x * x[::-1]
     return {"payoff": smooth + params["quartic"] * x**4}
 
 
@@ -38,7 +38,7 @@ def _x(*values: float) -> Actions:
 
 
 def _polynomial(name: str, kind: Kind, box: Any, expected: Actions | None, numbers: Any, **rest: Any) -> Problem:
-    make = partial(_duel, polynomial_outcomes, ("linear", "square", "cross", "quartic"), box, numbers)
+    make = partial(_duel, polynomial_outcomes, ("level", "linear", "square", "cross", "quartic"), box, numbers)
     return Problem(name, kind, make, expected, **rest)
 
 
@@ -59,13 +59,13 @@ UNIT, WIDE, OPEN = (0.0, 1.0), (-2.0, 2.0), (-np.inf, np.inf)
 LOW, _, HIGH = np.sort(np.roots([-4.0, 0.0, 4.0, 0.5]).real)  # peaks and valley of x / 2 + 2 x^2 - x^4
 INNER = np.sort(np.roots([1.2, 0.0, -4.0, 2.0]).real)[1]  # the peak of 2 x - 2 x^2 + 0.3 x^4
 DUELS = [
-    _polynomial("zero sum saddle", "regular", (-1.0, 2.0), _x(0.0, 0.0), {"cross": [1.0, -1.0], "linear": 0.0}),
+    _polynomial("zero sum saddle", "regular", (-1.0, 2.0), _x(0.0, 0.0), {"level": 1.0, "cross": [1.0, -1.0]}),
     _polynomial(
         "saddle from a corner",
         "corner",
         (-1.0, 2.0),
         _x(0.5, 0.25),
-        {"cross": [1.0, -1.0], "linear": [-0.25, 0.5]},
+        {"level": 1.0, "cross": [1.0, -1.0], "linear": [-0.25, 0.5]},
         start=_x(2.0, 2.0),
     ),
     _polynomial(

@@ -18,7 +18,7 @@ from problems.problem import Actions, Kind, Problem, one_action
 def quadratic_outcomes(params: Any, actions: Any, shock: None) -> dict[str, Any]:
     """Each entry's share of its owner's payoff; `halved` is M with the terms among own entries halved."""
     x = actions["x"]
-    return {"payoff": x * (params["linear"] + params["halved"] @ x)}
+    return {"payoff": params["level"] + x * (params["linear"] + params["halved"] @ x)}
 
 
 def quadratic_jacobian(params: Any, actions: Any) -> dict[str, Any]:
@@ -49,7 +49,8 @@ def _teams(name: str, kind: Kind, x: np.ndarray, push: np.ndarray | float = 0.0,
 def quadratic_game(matrix: np.ndarray, linear: np.ndarray, box: Any, owned: int) -> Game:
     entries = np.arange(len(linear))
     same = entries[:, None] // owned == entries[None, :] // owned
-    params = {"linear": linear, "halved": np.where(same, 0.5 * matrix, matrix)}
+    # payoffs of one or so, not zero: rounding is relative to them
+    params = {"level": np.ones(len(linear)), "linear": linear, "halved": np.where(same, 0.5 * matrix, matrix)}
     return one_action(quadratic_outcomes, params, box, owned, quadratic_jacobian)
 
 

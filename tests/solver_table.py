@@ -115,17 +115,17 @@ def attempt(problem: Problem, solver: str) -> Attempt:
 
 def main() -> None:
     """Print a table: per kind and solver, how many problems are solved, flagged, or wrong."""
-    counts: dict[tuple[str, str], list[int]] = {}
+    counts = {(problem.kind, solver): [0, 0, 0] for problem in PROBLEMS for solver in SOLVERS}
     for problem in PROBLEMS:
         for solver in SOLVERS:
             tried = attempt(problem, solver)
-            row = counts.setdefault((problem.kind, solver), [0, 0, 0])
-            row[0 if tried.right else 1 if tried.flagged else 2] += 1
+            counts[problem.kind, solver][0 if tried.right else 1 if tried.flagged else 2] += 1
             if not tried.right:
                 print(f"# {solver} does not solve {problem.name!r}: {tried}")
-    print("| kind | solver | solved | flagged | wrong |\n|---|---|---|---|---|")
-    for (kind, solver), row in sorted(counts.items()):
-        print(f"| {kind} | {solver} | {row[0]} | {row[1]} | {row[2]} |")
+    print("| solved, flagged, wrong | " + " | ".join(SOLVERS) + " |\n|" + "---|" * (len(SOLVERS) + 1))
+    for kind in dict.fromkeys(problem.kind for problem in PROBLEMS):
+        cells = [", ".join(map(str, counts[kind, solver])) for solver in SOLVERS]
+        print(f"| {kind} | " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from eqsolve.linalg import eliminate
 from eqsolve.problem import Problem
 from eqsolve.solvers.base import Solution, Solver, action_scale, require_settings
 from eqsolve.solvers.best_reply import BestReply
-from eqsolve.solvers.first_order import Round, in_rounds
+from eqsolve.solvers.first_order import Round, in_rounds, norm
 from eqsolve.solvers.search import Search
 
 WORSE = 2.0  # how much larger than the best residual a residual may be
@@ -38,7 +38,7 @@ class Anderson(Solver):
     counts as solved, None meaning 7e-11 in float64 and 3e-5 in float32, as for `Newton`; for replies the largest move
     that counts as none, as for `BestReply`. `search`: how a player's own box is searched for replies.
     **Status codes:** all of `Status`; `step_limit` also covers iterations that do not settle. With gradient steps it is
-    local, like `Newton`.
+    local, like `Newton`, brackets kinks like it, and may end in a valley of a payoff (`not_maximum`).
     **Source:** Anderson (1965); type II of Fang and Saad (2009), *Numerical Linear Algebra with Applications* 16;
     Walker and Ni (2011), *SIAM Journal on Numerical Analysis* 49.
 
@@ -127,7 +127,7 @@ def _accelerated(
     def step(state: _State) -> _State:
         x = jnp.clip(state.x + scale * _move(state), problem.lower, problem.upper)
         residual = (fixed_point_map(x) - x) / scale
-        size, smallest = _norm(residual), _norm(state.best_residual)
+        size, smallest = norm(residual), norm(state.best_residual)
         improved = size < smallest
         kept = (size <= WORSE * smallest) & (state.waited < PATIENCE)  # NaN is not kept
         best = jnp.where(improved, x, state.best)
@@ -180,7 +180,3 @@ def _move(state: _State) -> Float[Array, " n"]:
     gram = changes @ changes.T + eps**0.8 * jnp.eye(lengths.shape[0], dtype=state.x.dtype)
     shares = eliminate(gram, (changes @ state.residual)[:, None])[0][:, 0]
     return state.damping * (state.residual - shares @ changes) - shares @ moves
-
-
-def _norm(vector: Array) -> Float[Array, ""]:
-    return jnp.sqrt(jnp.sum(vector**2))

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from eqsolve.problem import Problem
 from eqsolve.solvers.base import Solution, Solver, require_settings
-from eqsolve.solvers.first_order import Round, in_rounds
+from eqsolve.solvers.first_order import Round, in_rounds, norm
 
 CAUTION = 0.7  # the change of the marginal payoffs that a look ahead may meet, relative to its own length
 GROWTH = 1.5
@@ -42,7 +42,8 @@ class Extragradient(Solver):
     relative residual that counts as solved; None means 7e-11 in float64 and 3e-5 in float32, as for `Newton`.
     **Status codes:** all of `Status`; `step_limit` also covers cycles in games that are not monotone. Local, like
     `Newton`; slower, but each step costs two evaluations of the marginal payoffs whatever the number of actions, and
-    draws (`MonteCarlo`) need no smoothing.
+    averages over draws need no smoothing. Kinks, and what has not settled, are bracketed entry by entry, as in
+    `Newton`.
     **Source:** Korpelevich (1976); the step is that of Khobotov (1987) and Marcotte (1991); Facchinei and Pang,
     Finite-Dimensional Variational Inequalities, section 12.1.2.
 
@@ -80,8 +81,8 @@ def _evaluate(now: Round, state: _State, aim: float) -> _State:
     problem, curvature = now.problem, now.curvature
     point = jnp.clip(state.x + state.length * state.ahead / curvature, problem.lower, problem.upper)
     marginal = problem.marginal(point)
-    moved = _norm((point - state.x) / now.scale)
-    turned = state.length * _norm((marginal - state.marginal) / (curvature * now.scale))
+    moved = norm((point - state.x) / now.scale)
+    turned = state.length * norm((marginal - state.marginal) / (curvature * now.scale))
     ratio = turned / jnp.where(moved > 0, moved, 1.0)
     finite = jnp.all(jnp.isfinite(marginal))
     good = finite & (state.looked | (ratio <= CAUTION))
@@ -102,7 +103,3 @@ def _evaluate(now: Round, state: _State, aim: float) -> _State:
         finished=still | jnp.all(now.measure(x, at_x).relative <= aim),
         steps=state.steps + 1,
     )
-
-
-def _norm(vector: Array) -> Float[Array, ""]:
-    return jnp.sqrt(jnp.sum(vector**2))

@@ -1,9 +1,10 @@
 """What methods that need first derivatives only have in common: sizes from secants, and rounds between their updates.
 
 Second derivatives of payoffs that are averages over draws are zero or wrong. The sizes that turn marginal payoffs into
-steps are therefore taken from differences of marginal payoffs over steps that are small beside the actions and large
-beside a kink's reach. They stay fixed during a round, as the convergence of these methods needs a fixed metric, and
-each round may take twice as many steps as the one before.
+steps are therefore taken from differences of marginal payoffs over a hundredth of an action, which spans many draws.
+They stay fixed during a round, as these methods converge in a fixed metric, and each round may take twice as many steps
+as the one before. What is then not stationary, as at kinks, is bracketed one entry at a time (`bracket.py`), which
+needs no second derivatives either.
 """
 
 from collections.abc import Callable
@@ -103,3 +104,8 @@ def _measured(problem: Problem, x: Array, start: Array) -> Round:
     secants = jnp.where(jnp.isfinite(changes), changes, 0.0)
     largest = jnp.max(jnp.where(jnp.isfinite(marginals), jnp.abs(marginals), 0.0), axis=0)
     return Round(problem, x, marginals[0], secants, largest, scale)
+
+
+def norm(vector: Float[Array, " n"]) -> Float[Array, ""]:
+    """The Euclidean norm."""
+    return jnp.sqrt(jnp.sum(vector**2))

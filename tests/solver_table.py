@@ -1,4 +1,4 @@
-"""What each solver does on each problem of `problems.py`; run as a program it prints the table."""
+"""What each solver does on each problem of `problems/`; run as a program it prints the table."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -15,11 +15,9 @@ SOLVERS = {
     "BestReply": lambda search: eqs.BestReply(search=search),
     "Extragradient": lambda search: eqs.Extragradient(),
     "Anderson": lambda search: eqs.Anderson(),
-    "Anderson of replies": lambda search: eqs.Anderson(map="reply", search=search),
 }
 REACH = 20.0  # the part of infinite action sets that is searched
 
-REPLIES = ("BestReply", "Anderson of replies")
 LOCAL = ("Newton", "Extragradient", "Anderson")
 
 
@@ -38,9 +36,9 @@ UNSOLVED = {
         "evader and pursuer",
         "evader who is shy of the end",
     ),
-    # replies to linear payoffs jump from one end of the box to the other
+    # best replies cycle; those to linear payoffs jump from one end of the box to the other
     *_pairs(
-        REPLIES,
+        ["BestReply"],
         "zero sum saddle",
         "saddle from a corner",
         "saddle, payoffs a thousand apart",
@@ -49,13 +47,11 @@ UNSOLVED = {
         "saddle in six actions, two at bounds",
         "saddle in six actions from a corner",
         "rotation of four players",
+        "strong rotation, weak concavity",
+        "two players with ten actions each",
     ),
-    # best replies cycle
-    *_pairs(["BestReply"], "strong rotation, weak concavity", "two players with ten actions each"),
     # best replies of fifty players settle too slowly
     *_pairs(["BestReply"], "cournot fifty firms", "contest of fifty"),
-    # replies jump where a player enters or leaves, or where they cross a flat stretch: the extrapolation gets stuck
-    *_pairs(["Anderson of replies"], "contest, two or three players", "three crossings of replies, from a corner"),
     # from a corner the residual of a saddle first has to rise
     *_pairs(["Newton"], "saddle from a corner", "saddle in six actions from a corner"),
     *_pairs(["Newton", "Anderson"], "saddle in six actions, two at bounds"),

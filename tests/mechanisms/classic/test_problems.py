@@ -1,4 +1,4 @@
-"""The references in `tests/problems.py` against a brute-force search of unilateral deviations."""
+"""The references in `tests/problems/` against a brute-force search of unilateral deviations."""
 
 import equinox as eqx
 import jax

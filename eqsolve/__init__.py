@@ -35,12 +35,14 @@ from eqsolve.expectation import (
 from eqsolve.failures import Failures, failures
 from eqsolve.game import Game
 from eqsolve.payoffs import game_from_payoffs
+from eqsolve.sensitivities import GameSensitivities, sensitivities
 from eqsolve.solve import BestResponse, best_response, solve_first_best, solve_nash
-from eqsolve.solvers import Ascent, BestReply, GlobalAscent, Newton, Search, Solver
+from eqsolve.solvers import Anderson, Ascent, BestReply, Extragradient, GlobalAscent, Newton, Search, Solver
 from eqsolve.stages.stagewise import Stagewise
 
 __all__ = [
     "Action",
+    "Anderson",
     "Ascent",
     "Batch",
     "BestReply",
@@ -51,8 +53,10 @@ __all__ = [
     "Equilibrium",
     "EquilibriumSet",
     "Estimate",
+    "Extragradient",
     "Failures",
     "Game",
+    "GameSensitivities",
     "Gauss",
     "GlobalAscent",
     "Linear",
@@ -76,6 +80,7 @@ __all__ = [
     "expect_piecewise_linear",
     "failures",
     "game_from_payoffs",
+    "sensitivities",
     "solve_first_best",
     "solve_nash",
 ]

@@ -176,7 +176,7 @@ def require_searchable(game: Game, solvers: tuple[Solver, ...], search: Search |
     # where earlier actions move bounds, those of later stages are known only on the way
     known = 1 if game.layout.bounds_move(game.bounds, game.params) else len(game.order)
     for stage in range(known):
-        own = getattr(solvers[stage], "search", None) if search is None else stage_search(game, stage, search)
+        own = solvers[stage].searched if search is None else stage_search(game, stage, search)
         if own is not None:
             before = game.layout.before(stage, game.layout.zeros(game.params))
             own.require_finite(problem_of(facing(game, stage, before, solvers)))

@@ -1,6 +1,7 @@
-"""What each solver does on each problem of `problems.py`; run as a program it prints the table."""
+"""What each solver does on each problem of `problems/`; run as a program it prints the table."""
 
 import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 from problems import PROBLEMS, Problem
@@ -8,31 +9,61 @@ from problems import PROBLEMS, Problem
 import eqsolve as eqs
 from eqsolve.certify.certificate import SEARCH
 
-SOLVERS = {"Newton": eqs.Newton, "BestReply": eqs.BestReply}
+# the search of players' boxes is for problems without bounds
+SOLVERS = {
+    "Newton": lambda search: eqs.Newton(),
+    "BestReply": lambda search: eqs.BestReply(search=search),
+    "Extragradient": lambda search: eqs.Extragradient(),
+    "Anderson": lambda search: eqs.Anderson(),
+}
 REACH = 20.0  # the part of infinite action sets that is searched
+
+LOCAL = ("Newton", "Extragradient", "Anderson")
+
+
+def _pairs(solvers: Iterable[str], *names: str) -> set[tuple[str, str]]:
+    return {(name, solver) for name in names for solver in solvers}
+
 
 # Problems that a solver does not solve, each flagged; everything else it solves.
 UNSOLVED = {
     # no equilibrium in pure strategies: there is nothing to solve
-    *(
-        (name, solver)
-        for solver in SOLVERS
-        for name in (
-            "hotelling linear, close",
-            "hotelling linear, one close to the middle",
-            "contest, too decisive",
-            "evader and pursuer",
-        )
+    *_pairs(
+        SOLVERS,
+        "hotelling linear, close",
+        "hotelling linear, one close to the middle",
+        "contest, too decisive",
+        "evader and pursuer",
+        "evader who is shy of the end",
     ),
-    # best replies cycle
-    ("zero sum saddle", "BestReply"),
-    ("matching pennies", "BestReply"),
-    ("strong rotation, weak concavity", "BestReply"),
+    # best replies cycle; those to linear payoffs jump from one end of the box to the other
+    *_pairs(
+        ["BestReply"],
+        "zero sum saddle",
+        "saddle from a corner",
+        "saddle, payoffs a thousand apart",
+        "matching pennies",
+        "saddle in six actions",
+        "saddle in six actions, two at bounds",
+        "saddle in six actions from a corner",
+        "rotation of four players",
+        "strong rotation, weak concavity",
+        "two players with ten actions each",
+    ),
     # best replies of fifty players settle too slowly
-    ("cournot fifty firms", "BestReply"),
-    ("contest of fifty", "BestReply"),
-    # started on the lower of two peaks
-    ("two peaks, start on the lower one", "Newton"),
+    *_pairs(["BestReply"], "cournot fifty firms", "contest of fifty"),
+    # from a corner the residual of a saddle first has to rise
+    *_pairs(["Newton"], "saddle from a corner", "saddle in six actions from a corner"),
+    *_pairs(["Newton", "Anderson"], "saddle in six actions, two at bounds"),
+    # started beside a lower peak, or on it
+    *_pairs(
+        LOCAL,
+        "two peaks, start on the lower one",
+        "two peaks each, start on the lower ones",
+        "an end above the inner peak",
+    ),
+    # the valley between the peaks is a fixed point too
+    *_pairs(["Anderson"], "two peaks"),
 }
 
 
@@ -69,8 +100,7 @@ def attempt(problem: Problem, solver: str) -> Attempt:
     """Solve a problem from its given start, or the default one, and certify the result."""
     game = problem.game()
     box = _box(game)
-    method = eqs.BestReply(search=eqs.Search(box=box)) if solver == "BestReply" else SOLVERS[solver]()
-    found = eqs.solve_nash(game, problem.start, method)
+    found = eqs.solve_nash(game, problem.start, SOLVERS[solver](eqs.Search(box=box)))
     search = eqs.Search(points=SEARCH.points, starts=SEARCH.starts, box=box)
     certificate = eqs.certify(game, found.actions, search)
     miss = np.inf if problem.expected is None else problem.miss(found.actions)
@@ -81,17 +111,17 @@ def attempt(problem: Problem, solver: str) -> Attempt:
 
 def main() -> None:
     """Print a table: per kind and solver, how many problems are solved, flagged, or wrong."""
-    counts: dict[tuple[str, str], list[int]] = {}
+    counts = {(problem.kind, solver): [0, 0, 0] for problem in PROBLEMS for solver in SOLVERS}
     for problem in PROBLEMS:
         for solver in SOLVERS:
             tried = attempt(problem, solver)
-            row = counts.setdefault((problem.kind, solver), [0, 0, 0])
-            row[0 if tried.right else 1 if tried.flagged else 2] += 1
+            counts[problem.kind, solver][0 if tried.right else 1 if tried.flagged else 2] += 1
             if not tried.right:
                 print(f"# {solver} does not solve {problem.name!r}: {tried}")
-    print("| kind | solver | solved | flagged | wrong |\n|---|---|---|---|---|")
-    for (kind, solver), row in sorted(counts.items()):
-        print(f"| {kind} | {solver} | {row[0]} | {row[1]} | {row[2]} |")
+    print("| solved, flagged, wrong | " + " | ".join(SOLVERS) + " |\n|" + "---|" * (len(SOLVERS) + 1))
+    for kind in dict.fromkeys(problem.kind for problem in PROBLEMS):
+        cells = [", ".join(map(str, counts[kind, solver])) for solver in SOLVERS]
+        print(f"| {kind} | " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":

@@ -62,11 +62,8 @@ def equilibrium_dataset(
     >>> float(data["stock"].sel(margin=0.4, player="b"))
     2.0
     """
-    try:
-        import xarray
-    except ImportError as error:
-        raise ImportError('A labelled data set needs xarray: pip install "eqsolve[study]".') from error
-    batch = _batch_axes(equilibrium.residual.shape, coords)
+    xarray = require_xarray()
+    batch = batch_axes(equilibrium.residual.shape, coords)
     size = tuple(length for length, _ in batch.values())
     names = _variable_names(equilibrium, batch)
     own = _own_dims(equilibrium, dims or {}, batch)
@@ -91,15 +88,14 @@ def equilibrium_dataset(
         equilibrium.residual, (), role="diagnostic", long_name="relative violation of stationarity"
     )
     variables["steps"] = variable(equilibrium.steps, (), role="diagnostic", long_name="solver steps")
-    codes = np.broadcast_to(np.asarray(code(equilibrium.status)), equilibrium.residual.shape).astype(np.int8)
-    variables["status"] = variable(codes, (), role="diagnostic", long_name="how the solve ended", **_flags())
+    variables["status"] = xarray.Variable((*batch,), *flagged_codes(equilibrium, size))
     try:  # names as objects: fixed-width text has no Zarr v3 specification
         return xarray.Dataset(variables, coords={PLAYER: np.array(list(equilibrium.objectives), object), **labels})
     except ValueError as error:  # an axis named in `dims` with two lengths; xarray names it
         raise ValueError(f"equilibrium_dataset: {error}; give axes of different lengths different names.") from error
 
 
-def _batch_axes(shape: tuple[int, ...], coords: Mapping[str, Any] | None) -> dict[str, tuple[int, np.ndarray | None]]:
+def batch_axes(shape: tuple[int, ...], coords: Mapping[str, Any] | None) -> dict[str, tuple[int, np.ndarray | None]]:
     """Length and values of every batch dimension, in order."""
     if coords is None:
         return {"batch" + (f"_{axis}" if axis else ""): (length, None) for axis, length in enumerate(shape)}
@@ -172,9 +168,22 @@ def _one_entry_each(owners: tuple[str, ...], shape: tuple[int, ...], players: tu
     return owners == tuple(player for player in players for _ in range(repeat))
 
 
-def _flags() -> dict[str, Any]:
+def require_xarray() -> Any:
+    """The module xarray; an error that names the extra where it is missing."""
+    try:
+        import xarray
+    except ImportError as error:
+        raise ImportError('A labelled data set needs xarray: pip install "eqsolve[study]".') from error
+    return xarray
+
+
+def flagged_codes(equilibrium: Equilibrium, size: tuple[int, ...]) -> tuple[np.ndarray, dict[str, Any]]:
+    """The status as integer codes of a shape, and the attributes that explain them."""
     messages = [f"{name}: {Status[status]}" for name, status in zip(STATUS_NAMES, STATUSES, strict=True)]
-    return {
+    codes = np.broadcast_to(np.asarray(code(equilibrium.status)), equilibrium.residual.shape).astype(np.int8)
+    return codes.reshape(size), {
+        "role": "diagnostic",
+        "long_name": "how the solve ended",
         "flag_values": np.arange(len(STATUS_NAMES), dtype=np.int8),
         "flag_meanings": " ".join(STATUS_NAMES),
         "comment": "\n".join(messages),

@@ -6,7 +6,7 @@ The measures take vectors `[n]` and Jacobians `[n, n]`, or many of them with the
 
 import abc
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import equinox as eqx
 import jax
@@ -47,9 +47,24 @@ class Bounded(Protocol):
 class Solver(eqx.Module):
     """A method for finding a Nash equilibrium; frozen, holding static hyperparameters only."""
 
+    @property
+    def searched(self) -> Any:
+        """The `Search` of players' whole boxes that the method makes; None where it makes none."""
+        return None
+
     @abc.abstractmethod
     def solve(self, problem: Problem, start: Float[Array, " n"]) -> Solution:
         """Search from `start`, which lies in the box. Must not leave the box, and must stop on NaN."""
+
+
+def require_settings(solver: Any, *counts: str) -> None:
+    """Raise where one of the settings named is below one, or the tolerance is neither None nor positive."""
+    kind = type(solver).__name__
+    for name in counts:
+        if getattr(solver, name) < 1:
+            raise ValueError(f"{kind}.{name} is {getattr(solver, name)}; give at least 1.")
+    if solver.tolerance is not None and not solver.tolerance > 0:
+        raise ValueError(f"{kind}.tolerance is {solver.tolerance}; give a positive number or None.")
 
 
 def action_scale(problem: Bounded, x: Float[Array, "n ..."], start: Array) -> Float[Array, "n ..."]:

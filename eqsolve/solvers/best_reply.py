@@ -11,8 +11,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from eqsolve.problem import Problem
-from eqsolve.solvers.base import Solution, Solver, action_scale
+from eqsolve.solvers.base import Solution, Solver, action_scale, require_settings
 from eqsolve.solvers.search import Search, best_reply
+
+
+def require_no_constraint(problem: Problem, name: str) -> None:
+    """Raise where players share constraints: replies that keep them are no way to a common price."""
+    if problem.game.constraint is not None:
+        raise ValueError(
+            f"{name} does not solve games with shared constraints: replies that keep them stop wherever the"
+            " players meet the constraint, whatever its price is to each; use Newton()."
+        )
 
 
 class _State(eqx.Module):
@@ -48,33 +57,36 @@ class BestReply(Solver):
     def __check_init__(self) -> None:
         if not 0 < self.damping <= 1:
             raise ValueError(f"BestReply.damping is {self.damping}; give a number in (0, 1].")
-        if self.max_sweeps < 1:
-            raise ValueError(f"BestReply.max_sweeps is {self.max_sweeps}; give at least 1.")
-        if self.tolerance is not None and not self.tolerance > 0:
-            raise ValueError(f"BestReply.tolerance is {self.tolerance}; give a positive number or None.")
+        require_settings(self, "max_sweeps")
+
+    @property
+    def searched(self) -> Search:
+        """The search for replies."""
+        return self.search
 
     def solve(self, problem: Problem, start: Float[Array, " n"]) -> Solution:
         """Sweeps of best replies from `start`."""
-        if problem.game.constraint is not None:
-            raise ValueError(
-                "BestReply does not solve games with shared constraints: replies that keep them stop wherever the"
-                " players meet the constraint, whatever its price is to each; use Newton()."
-            )
-        eps = float(jnp.finfo(start.dtype).eps)
-        exact = problem.size == len(problem.game.players)
-        tolerance = (8 * eps if exact else eps**0.8) if self.tolerance is None else self.tolerance
+        require_no_constraint(problem, "BestReply")
         limits = self.search.limits(problem)
 
         def sweep(state: _State) -> _State:
-            x = self._sweep(problem, limits, state.x)
-            moved = jnp.any(jnp.abs(x - state.x) > tolerance * action_scale(problem, x, start))
+            x = self.sweep(problem, limits, state.x)
+            moved = self.moved(problem, state.x, x, start)
             return _State(x, moved, ~jnp.all(jnp.isfinite(x)), state.steps + 1)
 
         first = _State(start, jnp.asarray(True), jnp.asarray(False), jnp.asarray(0))
         end = jax.lax.while_loop(lambda s: s.moved & ~s.failed & (s.steps < self.max_sweeps), sweep, first)
         return Solution(end.x, end.steps, end.moved)
 
-    def _sweep(self, problem: Problem, limits: tuple[Array, Array], x: Array) -> Array:
+    def moved(self, problem: Problem, before: Array, after: Array, start: Array) -> Bool[Array, ""]:
+        """Whether a sweep moved some entry by more than the tolerance."""
+        eps = float(jnp.finfo(after.dtype).eps)
+        exact = problem.size == len(problem.game.players)
+        tolerance = (8 * eps if exact else eps**0.8) if self.tolerance is None else self.tolerance
+        return jnp.any(jnp.abs(after - before) > tolerance * action_scale(problem, after, start))
+
+    def sweep(self, problem: Problem, limits: tuple[Array, Array], x: Float[Array, " n"]) -> Float[Array, " n"]:
+        """Every player's reply within `limits`, all at once or each in turn."""
         if self.simultaneous:
             replies = x
             for players, entries in problem.groups:

@@ -20,6 +20,7 @@ from eqsolve.solvers.base import (
     Solver,
     action_scale,
     default_tolerance,
+    require_settings,
     stationarity,
 )
 from eqsolve.solvers.bracket import bracket_sweeps
@@ -64,11 +65,9 @@ class Newton(Solver):
     sweeps: int = eqx.field(static=True, default=60)
 
     def __check_init__(self) -> None:
-        for name, least in (("max_steps", 1), ("max_rejections", 1), ("sweeps", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"Newton.{name} is {getattr(self, name)}; give at least {least}.")
-        if self.tolerance is not None and not self.tolerance > 0:
-            raise ValueError(f"Newton.tolerance is {self.tolerance}; give a positive number or None.")
+        require_settings(self, "max_steps", "max_rejections")
+        if self.sweeps < 0:
+            raise ValueError(f"Newton.sweeps is {self.sweeps}; give at least 0.")
 
     def solve(self, problem: Problem, start: Float[Array, " n"]) -> Solution:
         """Newton steps from `start`; bracketing where they stall."""

@@ -72,7 +72,7 @@ class Task(eqx.Module):
 
     def require_searchable(self, game: Game) -> None:
         """Raise where some action set is infinite and the study declares no box to search."""
-        searches = {"certify": self.methods.search, "nash.search": getattr(self.methods.nash, "search", None)}
+        searches = {"certify": self.methods.search, "nash.search": self.methods.nash.searched}
         for where, search in searches.items():
             try:
                 if search is not None:

@@ -8,13 +8,18 @@ import equinox as eqx
 
 from eqsolve._checks import unknown_name
 from eqsolve.certify.certificate import SEARCH
-from eqsolve.solvers import BestReply, Newton, Search, Solver
+from eqsolve.solvers import Anderson, BestReply, Extragradient, Newton, Search, Solver
 from eqsolve.solvers.first_best import GlobalAscent
 from eqsolve.study._errors import StudyError
 from eqsolve.study.config import StudyTables
 from eqsolve.study.names import imported
 
-NASH_SOLVERS: dict[str, type[Solver]] = {"newton": Newton, "best reply": BestReply}
+NASH_SOLVERS: dict[str, type[Solver]] = {
+    "newton": Newton,
+    "best reply": BestReply,
+    "extragradient": Extragradient,
+    "anderson": Anderson,
+}
 
 
 class Methods(eqx.Module):

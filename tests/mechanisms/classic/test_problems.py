@@ -1,18 +1,13 @@
-"""The references in `tests/problems.py` against a brute-force search of unilateral deviations."""
-
-import importlib.util
-from pathlib import Path
+"""The references in `tests/problems/` against a brute-force search of unilateral deviations."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from problems import PROBLEMS, Kind
+from problems.newsvendors import DEMAND
 
-_spec = importlib.util.spec_from_file_location("problems", Path(__file__).parents[2] / "problems.py")
-problems = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(problems)
-PROBLEMS = problems.PROBLEMS
 POINTS = 501
 
 
@@ -53,7 +48,7 @@ def named(kinds=None):
 def test_there_are_enough_problems_with_names_of_their_own():
     assert len(PROBLEMS) >= 30
     assert len({p.name for p in PROBLEMS}) == len(PROBLEMS)
-    assert {p.kind for p in PROBLEMS} == set(problems.Kind.__args__)
+    assert {p.kind for p in PROBLEMS} == set(Kind.__args__)
 
 
 @named()
@@ -107,9 +102,7 @@ def test_newsvendors_have_one_equilibrium_from_either_side():
     for problem in PROBLEMS:
         if problem.name.startswith("newsvendors"):
             game = problem.game()
-            grid = np.unique(
-                np.concatenate([problems.DEMAND.ravel(), np.linspace(0, 20, 11), problem.expected["stock"]])
-            )
+            grid = np.unique(np.concatenate([DEMAND.ravel(), np.linspace(0, 20, 11), problem.expected["stock"]]))
             found = [s for a in grid for b in grid if gain(game, {"stock": (s := np.array([a, b]))}) <= 1e-12]
             np.testing.assert_array_equal(found, [problem.expected["stock"]])
 

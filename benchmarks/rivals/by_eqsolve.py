@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from fungible import by_parts as parts_game
 from fungible import on_grid as grid_game
-from rivals import Answer, Games
 
 import eqsolve as eqs
 from eqsolve.mechanisms.newsvendor import CompetingNewsvendors
+from rivals import Answer, Games
 
 
 def _answer(found: eqs.Equilibrium, action: str) -> Answer:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from fungible import capacity_limits, grid_values, part_values
 from nashopt import GNEP
+
 from rivals import Answer, Games
 from rivals.plain_newton import payoffs
 

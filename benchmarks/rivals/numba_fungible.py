@@ -154,7 +154,7 @@ def own_by_parts(z, first, end):
 
 @numba.njit(**FAST)
 def newton(z, first, end):
-    """One step in lanes `first` to `end` that are not solved; an entry whose own step would cross a bound goes there."""
+    """One step in the unsolved lanes of a range; an entry whose own step would cross a bound goes there."""
     for n in range(first, end):
         delta, upper, k1, k2 = z[DELTA + n], z[UPPER + n], z[K1 + n], z[K2 + n]
         f1 = (1 - delta) * z[OWN1 + n] + delta * z[PRICE + n] - z[COST1 + n]

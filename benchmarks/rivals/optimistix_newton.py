@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optimistix
 from fungible import capacity_limits, grid_values, part_values
+
 from rivals import Answer, Games
 from rivals.plain_newton import marginals
 

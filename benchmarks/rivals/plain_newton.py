@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from fungible import capacity_limits, grid_values, part_values
+
 from rivals import Answer, Games
 
 MOST_STEPS, DAMPED = 60, 12

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import fungible_truth as truth
 import numpy as np
-from rivals import Answer, Games
 from scipy.optimize import brentq, root
+
+from rivals import Answer, Games
 
 ROUNDS = 500
 SETTLED = 1e-11  # the largest move of a capacity in the last round

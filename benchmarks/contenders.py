@@ -21,7 +21,8 @@ TRUTHS = {"fungible": "fungible_truth", "newsvendor": "newsvendor_truth"}
 class Contender:
     """A method for one game: an entry of a file in `rivals/`.
 
-    `rule` is how it takes expectations; `most` games are timed at most, where it is slow; `needs` has to be installed.
+    `rule` is how it takes expectations; `needs` has to be installed; at most `most` games are timed, where it is slow
+    or takes much memory. A method that compiles nothing, or everything anew for each game, runs `once`.
     """
 
     name: str
@@ -30,23 +31,26 @@ class Contender:
     entry: str
     needs: str = "eqsolve"
     most: int = NO_LIMIT
+    once: bool = False
 
 
-def _fungible(name: str, module: str, needs: str, most: int = NO_LIMIT, method: str = "") -> list[Contender]:
+def _fungible(
+    name: str, module: str, needs: str, most: int = NO_LIMIT, method: str = "", *, once: bool = False
+) -> list[Contender]:
     """A contender of the fungible-capacity game under each of the two rules."""
     entries = {"16 x 16": f"{module}:{method}on_grid", "by parts": f"{module}:{method}by_parts"}
-    return [Contender(name, "fungible", rule, entry, needs, most) for rule, entry in entries.items()]
+    return [Contender(name, "fungible", rule, entry, needs, most, once) for rule, entry in entries.items()]
 
 
 CONTENDERS = (
     *_fungible("eqsolve", "by_eqsolve", "eqsolve"),
     *_fungible("Numba kernel", "numba_fungible", "numba"),
-    *_fungible("jit(vmap(Newton))", "plain_newton", "jax"),
-    *_fungible("optimistix Newton", "optimistix_newton", "optimistix"),
-    *_fungible("SciPy root", "scipy_loop", "scipy", 400, "root_"),
-    *_fungible("SciPy best replies", "scipy_loop", "scipy", 50, "replies_"),
-    *_fungible("NashOpt", "nashopt_loop", "nashopt", 4),
-    Contender("eqsolve", "newsvendor", "scenarios", "by_eqsolve:newsvendors"),
+    *_fungible("jit(vmap(Newton))", "plain_newton", "jax", 100_000),
+    *_fungible("optimistix Newton", "optimistix_newton", "optimistix", 100_000),
+    *_fungible("SciPy root", "scipy_loop", "scipy", 400, "root_", once=True),
+    *_fungible("SciPy best replies", "scipy_loop", "scipy", 50, "replies_", once=True),
+    *_fungible("NashOpt", "nashopt_loop", "nashopt", 4, once=True),
+    Contender("eqsolve", "newsvendor", "scenarios", "by_eqsolve:newsvendors", most=2_000),
     Contender("Numba kernel", "newsvendor", "scenarios", "numba_newsvendor:best_replies", "numba"),
 )
 
@@ -71,8 +75,8 @@ def missing(contender: Contender) -> bool:
 
 def run(contender: Contender, count: int, repeats: int) -> Run:
     """Run a contender on the first games of its kind; raises `RuntimeError` with the reason where it fails."""
-    slow = contender.most < NO_LIMIT
-    return _run(contender, min(count, contender.most), 0 if slow else max(repeats, 20 if count == 1 else 1))
+    repeats = 0 if contender.once else max(repeats, 20 if count == 1 else 1)
+    return _run(contender, min(count, contender.most), repeats)
 
 
 @functools.cache  # slow contenders solve the same part of the games for every larger number of them
@@ -85,8 +89,9 @@ def _run(contender: Contender, timed: int, repeats: int) -> Run:
         command = [sys.executable, str(HERE / "one_method.py"), *map(str, given)]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise RuntimeError(f"{contender.name}, {contender.rule}, failed on {timed} games: {reason}")
+            silent = "it ran out of memory" if done.returncode < 0 else "no message"
+            reason = (done.stderr.strip().splitlines() or [silent])[-1]
+            raise RuntimeError(f"{contender.name}, {contender.rule}, failed on {timed:,} games: {reason}")
         found = json.loads(done.stdout.splitlines()[-1])
         with np.load(path) as answer:
             return Run(

@@ -11,18 +11,19 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import fungible_truth
 import jax
 import jax.numpy as jnp
 import numpy as np
 from common import options, save, table, timed
 from contenders import CONTENDERS, run
+from fungible import by_parts
 
 import eqsolve as eqs
 
 Params = dict[str, Any]
 CONSTANT = 1.2  # cost per game may vary by 20 percent
 CONSTANT_FROM = 10_000  # games
-BYTES_PER_GAME = 8 * (13 + 11 + 4)  # parameters, results and work arrays of the public call are of this order
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +65,14 @@ def over_games(sizes: Sequence[int], repeats: int) -> list[Point]:
         solved, memory = float(np.mean(found.solved)), found.peak - found.start
         points.append(Point("games", games, games, found.later, found.first, solved, memory))
     return points
+
+
+def result_bytes() -> int:
+    """What the result of one fungible-capacity game takes."""
+    shapes = jax.eval_shape(
+        eqs.batch(by_parts), {name: jnp.asarray(value) for name, value in fungible_truth.games(1).items()}
+    )
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
 
 
 # ---- Cournot competition with several products and an uncertain intercept ----
@@ -131,7 +140,7 @@ def verdicts(points: Sequence[Point]) -> list[str]:
     return [
         f"cost per game from {least.games:,} to {most.games:,} games varies by a factor of {spread:.3g}"
         f" (goal: {CONSTANT}): {'met' if spread <= CONSTANT else 'not met'}",
-        f"memory grows by {growth:.0f} bytes per game; parameters and results alone take about {BYTES_PER_GAME}",
+        f"memory while solving grows by {growth:.0f} bytes per game, of which {result_bytes()} are the result",
     ]
 
 

@@ -40,7 +40,7 @@ def _best_reply(slope: Callable[[float], float], upper: float) -> float:
 
 
 def by_root(game: Games, rule: truth.Rule) -> tuple[np.ndarray, bool]:
-    """Powell's hybrid method on the complementarity conditions, written as in `optimistix_newton.py`."""
+    """Powell's hybrid method on the complementarity conditions, written as in `fungible_payoffs.py`."""
     upper = float(truth.largest(game)[0])
     marginal = _marginal(game, rule)
 

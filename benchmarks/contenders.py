@@ -50,7 +50,7 @@ CONTENDERS = (
     *_fungible("SciPy root", "scipy_loop", "scipy", 400, "root_", once=True),
     *_fungible("SciPy best replies", "scipy_loop", "scipy", 50, "replies_", once=True),
     *_fungible("NashOpt", "nashopt_loop", "nashopt", 4, once=True),
-    Contender("eqsolve", "newsvendor", "scenarios", "by_eqsolve:newsvendors", most=2_000),
+    Contender("eqsolve", "newsvendor", "scenarios", "by_eqsolve:newsvendors", most=500),
     Contender("Numba kernel", "newsvendor", "scenarios", "numba_newsvendor:best_replies", "numba"),
 )
 

@@ -220,8 +220,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             except RuntimeError as error:
                 notes.append(str(error))
                 break
+            print(f"{rows[-1].label}: {rows[-1].rate:,.3g} games/s", flush=True)  # all of it takes long
     rows.sort(key=lambda row: (row.game, row.games))
-    print(table(HEADER, [row.cells() for row in rows]))
+    print("\n" + table(HEADER, [row.cells() for row in rows]))
     print(
         f"* extrapolated from fewer games. Solved: says so, and errs by {ACCURATE} (newsvendors: regrets {NEGLIGIBLE})"
     )

@@ -29,7 +29,7 @@ def truths():
         import fungible_truth
         import newsvendor_truth
 
-        return fungible_truth, newsvendor_truth
+        yield fungible_truth, newsvendor_truth
 
 
 # ---- the command ----
@@ -130,6 +130,34 @@ def test_outside_a_checkout_the_command_says_so(run, tmp_path, monkeypatch, argu
     assert result.exit_code == 2
     assert "from a checkout of eqsolve" in result.output
     assert "pip install -e" in result.output
+
+
+@pytest.mark.usefixtures("truths")  # the folder is on the path
+def test_bars_are_ratios_of_rates_at_no_less_accuracy():
+    import solvers
+
+    def row(method, rule, rate, rule_error, games=100_000):
+        return solvers.Row(
+            "fungible", rule, method, games, games, games / rate, 0.0, 0.0, 0.0, 1.0, 0.0, rule_error, 0.0
+        )
+
+    rows = [
+        row("eqsolve", "16 x 16", 600.0, 1e-3),
+        row("eqsolve", "by parts", 2400.0, 1e-5),
+        row("jit(vmap(Newton))", "16 x 16", 100.0, 1e-3),
+        row("Numba kernel", "16 x 16", 8000.0, 1e-6),  # more accurate than eqsolve by parts: no comparison
+        row("SciPy root", "16 x 16", 0.2, 1e-3),
+        row("SciPy root", "by parts", 0.1, 1e-5),
+        row("eqsolve", "by parts", 500.0, 1e-5, games=1),
+    ]
+    cells = {bar.text: bar.cells()[1:] for bar in solvers.bars(rows)}
+    assert cells["times jit(vmap(Newton)), same rule: 16 x 16"] == ("4", "6", "met")
+    assert cells["times jit(vmap(Newton)) on 16 x 16, eqsolve by parts"] == ("20", "24", "met")
+    assert cells["of the Numba kernel on 16 x 16, eqsolve by parts"] == ("0.15", "not measured", "")
+    assert cells["of the Numba kernel, same rule: 16 x 16"] == ("", "0.075", "")
+    assert cells["times SciPy root, both by their faster rule"] == ("10,000", "12,000", "met")
+    assert cells["times NashOpt, both by their faster rule"] == ("500,000", "not measured", "")
+    assert cells["milliseconds for a single game"] == ("1", "2", "not met")
 
 
 # ---- the references ----

@@ -1,5 +1,6 @@
 """What the benchmarks share: timing, tables, and a record of what the numbers depend on."""
 
+import argparse
 import json
 import os
 import platform
@@ -34,18 +35,32 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def save(name: str, **found: Any) -> None:
-    """Write results and environment to `benchmarks/results/<name>.json`, and say where."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"environment": _environment(), **found}, indent=2) + "\n", encoding="utf-8")
+def options(doc: str | None) -> argparse.ArgumentParser:
+    """The options that every benchmark has: `--quick` and `--output`."""
+    parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="as little as possible, to see that it runs")
+    parser.add_argument("--output", type=Path, help="where the results go [default: benchmarks/results/NAME.json]")
+    return parser
+
+
+def save(name: str, output: Path | None = None, *, measured: dict[str, float], **found: Any) -> None:
+    """Write results and environment to `output` or `benchmarks/results/<name>.json`, and say where.
+
+    `measured` is what `eqsolve bench --compare` compares: seconds by what took them.
+    """
+    path = RESULTS / f"{name}.json" if output is None else output
+    path.parent.mkdir(parents=True, exist_ok=True)
+    record = {"suite": name, "environment": _environment(), "measured": measured, **found}
+    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(f"Saved to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
 
 
 def _environment() -> dict[str, Any]:
     """What the numbers depend on."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    names = ("eqsolve", "jax", "jaxlib", "numpy", "scipy", "equinox", "stockpyl")
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=Path(__file__).parent
+    ).stdout.strip()
+    names = ("eqsolve", "jax", "jaxlib", "numpy", "scipy", "equinox", "numba", "nashopt", "optimistix", "stockpyl")
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {name: found for name in names if (found := _version(name))},

@@ -15,6 +15,7 @@ twice, with the same outcomes under two rules: `on_grid` sums over 16 x 16 Gauss
 
 from typing import Any
 
+import fungible_truth
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,23 +25,9 @@ import eqsolve as eqs
 Params = dict[str, Any]
 NODES = 16
 DIVISIONS = ("division 1", "division 2")
+games = fungible_truth.games
 _POINTS, _SHARES = np.polynomial.legendre.leggauss(NODES)
 UNIT_NODES, UNIT_WEIGHTS = (_POINTS + 1) / 2, _SHARES / 2
-
-
-def games(count: int, seed: int = 20240817) -> dict[str, np.ndarray]:
-    """Random games with uniform shocks, reproducible; in most of them some state leaves capacity or a division idle."""
-    rng = np.random.default_rng(seed)
-    low = rng.uniform(0.2, 1.0, (count, 2))
-    return {
-        "theta": rng.uniform(3.0, 6.0, (count, 2)),
-        "h": rng.uniform(0.4, 1.2, (count, 2)),
-        "w": rng.uniform(0.2, 1.5, (count, 2)),
-        "c": rng.uniform(0.3, 1.2, (count, 2)),
-        "delta": rng.uniform(0.05, 0.95, count),
-        "low": low,
-        "high": low + rng.uniform(0.2, 1.6, (count, 2)),
-    }
 
 
 def shared_price(a1: jax.Array, a2: jax.Array, k: jax.Array, h: jax.Array) -> jax.Array:

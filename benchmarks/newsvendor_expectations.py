@@ -8,18 +8,17 @@ same numbers and only adding them up; (3) errors of the rules for equal work, ag
 forms. They go to the terminal and to `benchmarks/results/newsvendor_expectations.json`.
 """
 
-import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from common import save, table, timed
+from common import options, save, table, timed
 from rule_errors import errors_for_work, points_needed
 from scipy import stats
 
@@ -192,17 +191,20 @@ def peak_memory(draws: int) -> Record:
 # ---- the report ----
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run everything, print the tables, save them."""
-    arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    arguments.add_argument("--points", type=int, default=1_000_000, help="points of the closed-form sweep")
-    arguments.add_argument("--subset", type=int, default=2_000, help="points that loops are timed on")
-    arguments.add_argument("--draws", type=int, default=100_000_000, help="Monte Carlo draws")
-    arguments.add_argument("--most", type=int, default=1_000_000_000, help="draws whose memory is measured")
-    given = arguments.parse_args()
+    parser = options(__doc__)
+    parser.add_argument("--points", type=int, help="points of the closed-form sweep [default: 1,000,000]")
+    parser.add_argument("--subset", type=int, help="points that loops are timed on [default: 2,000]")
+    parser.add_argument("--draws", type=int, help="Monte Carlo draws [default: 100,000,000]")
+    parser.add_argument("--most", type=int, help="draws whose memory is measured [default: 1,000,000,000]")
+    given = parser.parse_args(arguments)
+    usual = (10_000, 100, 1_000_000, 1_000_000) if given.quick else (1_000_000, 2_000, 100_000_000, 1_000_000_000)
+    chosen = (given.points, given.subset, given.draws, given.most)
+    points, subset, draws, most = (u if c is None else c for c, u in zip(chosen, usual, strict=True))
 
-    closed = closed_forms(given.points, given.subset)
-    print(f"(1) Expected cost and its derivative at {given.points:,} points")
+    closed = closed_forms(points, subset)
+    print(f"(1) Expected cost and its derivative at {points:,} points")
     fastest = closed[2]["seconds"]  # normal demand in float64, as the rivals
     print(table(
         ("method", "timed on", "seconds for all", "points per core and second", "times eqsolve float64"),
@@ -212,7 +214,7 @@ def main() -> None:
         ],
     ))  # fmt: skip
 
-    streamed = monte_carlo(given.draws)
+    streamed = monte_carlo(draws)
     names = list(streamed[0]["nanoseconds per draw"])
     print("\n(2) Nanoseconds per draw: generated and averaged; bare: generated and added up (JAX), generated (NumPy)")
     print(table(
@@ -223,7 +225,7 @@ def main() -> None:
             for r in streamed for t in [r["nanoseconds per draw"]]
         ],
     ))  # fmt: skip
-    memory = [peak_memory(draws) for draws in (given.most // 1000, given.most)]
+    memory = [peak_memory(draws) for draws in (most // 1000, most)]
     for used in memory:
         print(
             f"{used['draws']:,} draws: {used['peak MB']:.0f} MB at most,"
@@ -241,7 +243,21 @@ def main() -> None:
         f"For a relative error of 1e-6 on two outlets: {needed['QMC']:,} evaluations by QMC with the inner shock"
         f" integrated, about {needed['MC']:.1e} by plain MC: {needed['ratio']:.1e} times as many"
     )
-    save("newsvendor_expectations", closed=closed, monte_carlo=streamed, memory=memory, errors=errors, needed=needed)
+    save(
+        "newsvendor_expectations",
+        given.output,
+        measured={r["method"]: r["seconds"] for r in closed}
+        | {
+            f"{r['law']}, {way}": t * 1e-9 * r["draws"]
+            for r in streamed
+            for way, t in r["nanoseconds per draw"].items()
+        },
+        closed=closed,
+        monte_carlo=streamed,
+        memory=memory,
+        errors=errors,
+        needed=needed,
+    )
 
 
 if __name__ == "__main__":

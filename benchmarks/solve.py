@@ -8,14 +8,13 @@ start; it solves a subset, and the time of a whole batch is extrapolated from th
 to `benchmarks/results/solve.json`.
 """
 
-import argparse
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import numpy as np
-from common import save, table, timed
+from common import options, save, table, timed
 from scipy.optimize import minimize_scalar, root
 
 import eqsolve as eqs
@@ -167,18 +166,25 @@ def summary(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run everything, print the table, save it."""
-    arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    arguments.add_argument("--games", type=int, nargs="+", default=[1_000, 100_000], help="batch sizes")
-    arguments.add_argument("--subset", type=int, default=200, help="games that SciPy solves of each batch")
-    given = arguments.parse_args()
+    parser = options(__doc__)
+    parser.add_argument("--games", type=int, nargs="+", help="batch sizes [default: 1000 100000]")
+    parser.add_argument("--subset", type=int, default=200, help="games that SciPy solves of each batch")
+    given = parser.parse_args(arguments)
     jax.config.update("jax_enable_x64", True)
-    rows = [*single_games(2), *single_games(50)]
-    for games in given.games:
+    rows = single_games(2)
+    if not given.quick:
+        rows += single_games(50)
+    for games in given.games or ([100] if given.quick else [1_000, 100_000]):
         rows += batches(games, given.subset)
     print(summary(rows))
-    save("solve", rows=[dataclasses.asdict(row) for row in rows])
+    save(
+        "solve",
+        given.output,
+        measured={f"{row.games:,} games of {row.firms} firms, {row.method}": row.seconds for row in rows},
+        rows=[dataclasses.asdict(row) for row in rows],
+    )
 
 
 if __name__ == "__main__":

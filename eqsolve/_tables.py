@@ -35,18 +35,18 @@ def fields_table(module: Any) -> str:
     return table((type(module).__name__, "value"), rows)
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Columns aligned under a header; long tables are cut with a note of how many rows are left out."""
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], most: int = SHOWN) -> str:
+    """Columns aligned under a header; tables longer than `most` are cut with a note of how many rows are left out."""
     rows = [tuple(map(str, row)) for row in rows]
-    kept = rows[:SHOWN]
+    kept = rows[:most]
     widths = [max(len(row[column]) for row in [tuple(header), *kept]) for column in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:
         return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
     lines = [line(header), "  ".join("-" * width for width in widths), *map(line, kept)]
-    if len(rows) > SHOWN:
-        lines.append(f"... and {len(rows) - SHOWN} more rows")
+    if len(rows) > most:
+        lines.append(f"... and {len(rows) - most} more rows")
     return "\n".join(lines)
 
 

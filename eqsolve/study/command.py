@@ -1,4 +1,4 @@
-"""The commands of `eqsolve`: run a study, list the built-in ones.
+"""The commands of `eqsolve`: run a study, list the built-in ones; `bench` has a file of its own.
 
 Exit codes: 0 done; 1 the run failed; 2 the study, an option or the installation is at fault; 130 interrupted.
 """
@@ -28,6 +28,7 @@ from rich.progress import (
 from eqsolve import __version__
 from eqsolve.cli import start_up
 from eqsolve.study import _errors, config, files, output, report
+from eqsolve.study.bench import bench
 from eqsolve.study.run import Progress as Chunk
 from eqsolve.study.run import Sweep, prepare, run_study
 
@@ -39,6 +40,9 @@ T = TypeVar("T")
 @click.version_option(__version__, prog_name="eqsolve")
 def program() -> None:
     """Equilibria and first-best plans of incentive mechanisms, solved and certified over whole parameter ranges."""
+
+
+program.add_command(bench)
 
 
 @program.command()

@@ -89,7 +89,7 @@ def _run(contender: Contender, timed: int, repeats: int) -> Run:
         command = [sys.executable, str(HERE / "one_method.py"), *map(str, given)]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         if done.returncode:
-            silent = "it ran out of memory" if done.returncode < 0 else "no message"
+            silent = f"exit code {done.returncode} (-9: ended by the system, as where memory runs out)"
             reason = (done.stderr.strip().splitlines() or [silent])[-1]
             raise RuntimeError(f"{contender.name}, {contender.rule}, failed on {timed:,} games: {reason}")
         found = json.loads(done.stdout.splitlines()[-1])

@@ -29,7 +29,7 @@ def conditions(payoffs: Payoffs, params: Params, k: jax.Array) -> jax.Array:
     Zero exactly where s is, or where k is zero and s is not positive. Unlike s alone it has a slope where capacity is
     never scarce, as at the start, where a step on s would be 0 / 0. The upper bound never binds.
     """
-    slope = jnp.diag(jax.jacrev(lambda k: payoffs(params, k))(k))
+    slope = jnp.diag(jax.jacfwd(lambda k: payoffs(params, k))(k))
     return jnp.sqrt(k**2 + slope**2 + NEAR_ZERO) - k + slope
 
 

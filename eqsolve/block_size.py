@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from eqsolve.chunks import cores
 from eqsolve.game import Game
 from eqsolve.problem import problem_of
 from eqsolve.solve import solve_nash
@@ -35,7 +36,9 @@ def automatic_block(lane: PyTree, make: Callable[[PyTree], Game], size: int, mea
     leaves, structure = jax.tree.flatten(lane)
     room = fastest_working_set(jnp.zeros(()).dtype.name) if measure and size >= WORTH_MEASURING else DEFAULT
     wanted = room // lane_bytes(make, structure, tuple(leaves))
-    return 2 ** int(np.log2(np.clip(wanted, SMALLEST, LARGEST)))
+    fitting = 2 ** int(np.log2(np.clip(wanted, SMALLEST, LARGEST)))
+    share = -(-size // cores())  # a small batch is not filled up to a large block
+    return min(fitting, 2 ** int(np.ceil(np.log2(share))))
 
 
 @functools.lru_cache(maxsize=128)

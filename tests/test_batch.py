@@ -205,9 +205,10 @@ def test_the_block_follows_from_what_a_game_needs():
     def lane(firms):
         return {"intercept": jax.ShapeDtypeStruct((), float), "cost": jax.ShapeDtypeStruct((firms,), float)}
 
-    blocks = [automatic_block(lane(firms), many_firms, 10, measure=False) for firms in (3, 10, 100)]
+    blocks = [automatic_block(lane(firms), many_firms, 10_000, measure=False) for firms in (3, 10, 100)]
     assert blocks == sorted(blocks, reverse=True)
     assert blocks[-1] == SMALLEST  # 100 x 100 derivatives each
+    assert automatic_block(lane(3), many_firms, 1, measure=False) == 1
     assert fastest_working_set("float64") in CANDIDATES
 
 

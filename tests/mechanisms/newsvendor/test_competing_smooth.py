@@ -169,6 +169,7 @@ def test_traced_parameters_out_of_range_give_nan():
     np.testing.assert_array_equal(np.isnan(found).any(axis=1), [False, True, True, True, True])
 
 
+@pytest.mark.slow
 def test_newton_finds_a_certified_equilibrium_of_fractiles():
     place = market(NORMAL, 0.55, spill=0.9)
     nash = solve_nash(place.game())

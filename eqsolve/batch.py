@@ -40,7 +40,8 @@ def batch(make: Make, axes: PyTree = 0, task: Task = solve_nash, block: int | No
 
     **Returns:** a `Batch`: call it with the parameters, or let it `stream` results. A game that fails is a status in
     its lane; `failures` counts and locates them. Differentiable like a single solve.
-    **Errors:** `ValueError` where batched leaves have no or different batch axes, or `block` is not positive.
+    **Errors:** `ValueError` where batched leaves have no, empty or different batch axes, `axes` do not fit the
+    parameters, or `block` is not positive; `TypeError` where `make` returns no game.
 
     >>> import jax.numpy as jnp
     >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
@@ -50,7 +51,10 @@ def batch(make: Make, axes: PyTree = 0, task: Task = solve_nash, block: int | No
     >>> many.actions["quantity"].shape
     (3, 2)
     """
-    if block is not None and (not isinstance(block, int) or block < 1):
+    for name, function in (("make", make), ("task", task)):
+        if not callable(function):
+            raise TypeError(f"batch: {name} is {function!r}; give a function.")
+    if block is not None and (not isinstance(block, int) or isinstance(block, bool) or block < 1):
         raise ValueError(f"batch: block is {block!r}; give a whole number of at least 1, or None.")
     return Batch(make, axes, task, block)
 
@@ -159,11 +163,20 @@ def _array(leaf: Any) -> Any:
     return jax.numpy.asarray(leaf)
 
 
+def spread_axes(axes: PyTree, params: PyTree, where: str) -> PyTree:
+    """One axis for every leaf of the parameters; raises where the two do not fit."""
+    try:
+        return jax.tree.broadcast(axes, params, is_leaf=lambda axis: axis is None)
+    except ValueError as error:
+        raise ValueError(
+            f"{where}: axes {axes!r} do not fit params of the structure {jax.tree.structure(params)}; give one number"
+            " or None, or the same dict with 0 for what differs from game to game and None for what is shared."
+        ) from error
+
+
 def _batched(params: PyTree, axes: PyTree) -> tuple[bool, ...]:
     """Which leaves are batched; raises where their batch axes do not fit together."""
-    spread = jax.tree.leaves(
-        jax.tree.broadcast(axes, params, is_leaf=lambda axis: axis is None), is_leaf=lambda axis: axis is None
-    )
+    spread = jax.tree.leaves(spread_axes(axes, params, "batch"), is_leaf=lambda axis: axis is None)
     lengths: dict[str, int] = {}
     for (path, leaf), axis in zip(jax.tree_util.tree_leaves_with_path(params), spread, strict=True):
         if axis is None:
@@ -174,7 +187,10 @@ def _batched(params: PyTree, axes: PyTree) -> tuple[bool, ...]:
             )
         name = f"params{jax.tree_util.keystr(path)}"
         if leaf.ndim == 0:
-            raise ValueError(f"batch: {name} is a number without a batch axis; give one value per game, or axes None.")
+            raise ValueError(
+                f"batch: {name} is a number without a batch axis; give an array with one value per game (not a list),"
+                " or axes None."
+            )
         lengths[name] = leaf.shape[0]
     if not lengths:
         raise ValueError("batch: no leaf of params is batched; set axes to 0 for at least one.")

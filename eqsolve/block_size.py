@@ -47,6 +47,8 @@ def lane_bytes(make: Callable[[PyTree], Game], structure: Any, leaves: tuple[jax
 
     def step(leaves: list[Array]) -> Any:
         game = make(structure.unflatten(leaves))
+        if not isinstance(game, Game):
+            raise TypeError(f"batch: make returned {type(game).__name__}; return a Game: did you forget .game()?")
         if len(game.order) > 1:  # a step of the first stage is a search, and the others answer every point tried
             return solve_nash(game).actions
         problem = problem_of(game)

@@ -51,7 +51,7 @@ def equilibrium_at(game: Game, point: Point) -> Equilibrium:
         outcomes=expected,
         objectives=OrderedDict((player, paid(game.pay[player], expected)) for player in game.players),
         residual=jnp.where(computed, verdict.residual, jnp.nan),
-        multipliers=problem.actions(jnp.where(verdict.active != 0, marginal, 0.0)),
+        multipliers=problem.actions(jnp.where(computed, jnp.where(verdict.active != 0, marginal, 0.0), jnp.nan)),
         active=problem.actions(jnp.where(computed, verdict.active, 0)),
         status=verdict.status,
         steps=point.steps,

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Status(eqx.Enumeration):
     """How a solve ended. Under `vmap` it is an array: compare with `==`, read messages with `messages`.
 
-    >>> print(Status[Status.infeasible])
-    A lower bound exceeds its upper bound or is NaN, or the start lies outside: no point was computed.
+    >>> print(Status[Status.stalled])
+    No step improved the residual and the point is no solution. Try another start or BestReply().
     """
 
     converged = "Stationary for every player, isolated, and no player's own curvature has the wrong sign."
@@ -40,7 +40,10 @@ class Status(eqx.Enumeration):
         " certificate; raise the limit, damp the replies or try another solver."
     )
     nonfinite = "A payoff or its derivative is NaN or infinite at the start or where steps led: no point was computed."
-    infeasible = "A lower bound exceeds its upper bound or is NaN, or the start lies outside: no point was computed."
+    infeasible = (
+        "A lower bound exceeds its upper bound or is NaN, the start lies outside, or no point keeps the shared"
+        " constraints: no point was computed."
+    )
 
 
 STATUS_NAMES = ("converged", "kinked", "degenerate", "not_maximum", "stalled", "step_limit", "nonfinite", "infeasible")

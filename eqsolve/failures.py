@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from eqsolve._tables import number, table
+from eqsolve.batch import spread_axes
 from eqsolve.equilibrium import STATUS_NAMES, STATUSES, Equilibrium, Status, code
 
 SHOWN = 10  # failed games that are printed
@@ -82,6 +83,8 @@ def failures(found: Equilibrium, params: PyTree = None, axes: PyTree = 0) -> Fai
     >>> len(lost), lost.counts, lost.index.ravel()
     (1, {'nonfinite': 1}, array([1]))
     """
+    if not isinstance(found, Equilibrium):
+        raise TypeError(f"failures got {type(found).__name__}; give a batched Equilibrium.")
     solved = np.asarray(found.solved)
     if solved.ndim == 0:
         raise ValueError("failures takes a batch; for a single Equilibrium read its status.")
@@ -102,7 +105,7 @@ def _rows(params: PyTree, axes: PyTree, solved: np.ndarray) -> PyTree:
             raise ValueError(f"failures: params have shape {values.shape}, but the batch has shape {solved.shape}.")
         return values[~solved]
 
-    spread = jax.tree.broadcast(axes, params, is_leaf=lambda axis: axis is None)
+    spread = spread_axes(axes, params, "failures")
     return jax.tree.map(rows, spread, params, is_leaf=lambda axis: axis is None)
 
 

@@ -89,20 +89,22 @@ class GameSensitivities(eqx.Module):
         for name, value in self.parameters.items():
             for place in np.ndindex(value.shape[batched:]):
                 rows += [(entry(name, place), *row) for row in self._rows(name, place)]
-        return "\n".join([table(("parameter", "result", *header), rows), "", *self.equilibrium.messages()])
+        return "\n".join([table(("parameter", "kind", "result", *header), rows), "", *self.equilibrium.messages()])
 
     def _rows(self, parameter: str, place: tuple[int, ...]) -> Iterator[tuple[str, ...]]:
         batched = self.equilibrium.residual.ndim
-        for (_, name, slopes), (_, _, shares) in zip(self.derivatives.items(), self.elasticities.items(), strict=True):
+        for (role, name, slopes), (_, _, shares) in zip(
+            self.derivatives.items(), self.elasticities.items(), strict=True
+        ):
             slope, share = np.asarray(slopes[parameter]), np.asarray(shares[parameter])
             for index in np.ndindex(slope.shape[batched : slope.ndim - len(place)]):
                 at = (..., *index, *place)
                 if batched:
                     finite = slope[at][np.isfinite(slope[at])]
                     spread = (finite.min(), np.median(finite), finite.max()) if finite.size else (np.nan,) * 3
-                    yield entry(name, index), *map(number, spread)
+                    yield role, entry(name, index), *map(number, spread)
                 else:
-                    yield entry(name, index), number(slope[at]), number(share[at])
+                    yield role, entry(name, index), number(slope[at]), number(share[at])
 
 
 def sensitivities(
@@ -118,8 +120,10 @@ def sensitivities(
     new function compiles again).
     **Returns:** `GameSensitivities`. In a batch, `batch(make, axes, task=sensitivities)`. Derivatives are taken forward
     or in reverse, whichever has fewer directions.
+    Limits, weights and bounds that are no parameters move by `jax.grad` of a function that builds the game.
     **Errors:** `ValueError` for names that do not exist; `TypeError` where `task` returns no `Equilibrium`. Derivatives
-    that do not exist are NaN, with a status.
+    that do not exist are NaN, with a status; so are elasticities where the result or the parameter is zero (a result
+    that is zero but for rounding is not recognised: look at the derivative).
     **Source:** the implicit function theorem on the free entries; elasticity as in Varian, Microeconomic Analysis,
     section 13.1.
 
@@ -168,6 +172,10 @@ def _places(params: PyTree, wanted: Iterable[str] | None) -> tuple[_Place, ...]:
         raise TypeError(f"sensitivities: parameters is the text {wanted!r}; give a list of names.")
     places: list[_Place] = []
     for name in whole if wanted is None else wanted:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"sensitivities: parameters has {name!r}; give names, such as {next(iter(whole), 'cost')!r}."
+            )
         base, numbers = re.fullmatch(r"(.*?)((?:\[[\d, ]+\])?)", name).groups()  # pyright: ignore
         if name in whole:
             places.append(_Place(name, whole[name], ()))
@@ -177,7 +185,8 @@ def _places(params: PyTree, wanted: Iterable[str] | None) -> tuple[_Place, ...]:
         else:
             raise ValueError(unknown_name("sensitivities: the parameter", name, whole))
     if not places:
-        raise ValueError("sensitivities: there is no parameter to differentiate in; put real numbers into the params.")
+        given = "the list of parameters is empty" if wanted is not None else "no parameter has real values"
+        raise ValueError(f"sensitivities: {given}; the names are: {', '.join(map(repr, whole)) or '(none)'}.")
     return tuple(places)
 
 

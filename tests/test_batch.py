@@ -151,6 +151,7 @@ def test_an_empty_box_in_one_lane_is_infeasible():
     found = eqs.batch(bounded)(jnp.array([5.0, -1.0, jnp.nan]))
     np.testing.assert_array_equal(found.to_numpy()["status"], ["converged", "infeasible", "infeasible"])
     assert np.all(np.isnan(found.actions["quantity"][1:]))
+    assert np.all(np.isnan(found.multipliers["quantity"][1:]))
 
 
 def test_gradients_pass_through_a_batch():
@@ -188,7 +189,18 @@ def test_batches_name_what_is_wrong(match, axes, params):
         eqs.batch(make, axes)(params)
 
 
-@pytest.mark.parametrize("block", [0, -1, 2.0])
+def test_mistakes_with_functions_and_axes_are_named():
+    with pytest.raises(ValueError, match="do not fit params"):
+        eqs.batch(make, {"intercept": 0})({"intercept": jnp.ones(3), "cost": COSTS})
+    with pytest.raises(TypeError, match="did you forget"):
+        eqs.batch(lambda a: Cournot(LinearInverseDemand(a, 1.0), COSTS))(jnp.ones(3))
+    with pytest.raises(TypeError, match="make is 3"):
+        eqs.batch(3)
+    with pytest.raises(TypeError, match="failures got int"):
+        eqs.failures(3)
+
+
+@pytest.mark.parametrize("block", [0, -1, 2.0, True])
 def test_a_block_is_a_positive_number_of_games(block):
     with pytest.raises(ValueError, match="block is"):
         eqs.batch(make, block=block)

@@ -38,6 +38,8 @@ def store(chunks: Iterable[Chunk], path: str | Path) -> "xarray.Dataset":
         importlib.import_module("zarr")  # xarray would miss it later, with a message that does not name the extra
     except ImportError as error:
         raise ImportError('Storing results needs xarray and zarr: pip install "eqsolve[study]".') from error
+    if isinstance(chunks, Equilibrium):
+        raise TypeError("store got an Equilibrium; give the chunks of Batch.stream(params), or use to_dataset().")
     path = Path(path)
     if path.exists():
         raise FileExistsError(f"{path} exists already; give another path or remove it.")

@@ -81,7 +81,7 @@ def failures(found: Equilibrium, params: PyTree = None, axes: PyTree = 0) -> Fai
     >>> intercepts = jnp.array([4.0, jnp.nan, 10.0])
     >>> lost = failures(batch(make)(intercepts), intercepts)
     >>> len(lost), lost.counts, lost.index.ravel()
-    (1, {'nonfinite': 1}, array([1]))
+    (1, {'infeasible': 1}, array([1]))
     """
     if not isinstance(found, Equilibrium):
         raise TypeError(f"failures got {type(found).__name__}; give a batched Equilibrium.")

@@ -16,7 +16,7 @@ from jaxtyping import Array, PyTree
 
 from eqsolve._tables import is_traced
 from eqsolve.block_size import automatic_block
-from eqsolve.chunks import Chunk, Plan, collected, solved_chunks
+from eqsolve.chunks import Chunk, Plan, Program, collected, solved_chunks
 from eqsolve.game import Game
 from eqsolve.lanes import Lanes, blockwise
 from eqsolve.solve import solve_nash
@@ -72,7 +72,7 @@ class Batch:
         """What the task returns, with the batch axis in front of every array."""
         given = self._given(params)
         if is_traced(params):  # inside somebody's jit, grad or vmap: one program, which can be differentiated
-            return given.program(self._block(given, measure=False), ())(given.leaves)
+            return given.program(self._block(given, measure=False), ()).run(given.leaves)
         return collected(self._solved(given), given.size)
 
     def stream(self, params: PyTree) -> Iterator[Chunk]:
@@ -124,7 +124,7 @@ class _Given:
     structure: Any
     size: int
 
-    def program(self, block: int, devices: tuple[Any, ...]) -> Callable[[list[Any]], Any]:
+    def program(self, block: int, devices: tuple[Any, ...]) -> Program:
         return _program(self.make, self.task, self.structure, self.flags, block, devices)
 
     def lane(self) -> PyTree:
@@ -139,7 +139,7 @@ class _Given:
 @functools.lru_cache(maxsize=128)
 def _program(
     make: Make, task: Task, structure: Any, flags: tuple[bool, ...], block: int, devices: tuple[Any, ...]
-) -> Callable[[list[Any]], Any]:
+) -> Program:
     """The compiled task on a batch of leaves; with several devices each takes its share of the batch."""
 
     def run(leaves: list[Array]) -> Any:
@@ -150,10 +150,11 @@ def _program(
         return jax.tree.map(lambda leaf: jax.numpy.moveaxis(leaf, -1, 0), found)
 
     if not devices:
-        return jax.jit(run)
+        return Program(jax.jit(run))
     mesh = Mesh(np.asarray(devices), ("lanes",))
     specs = ([PartitionSpec("lanes") if flag else PartitionSpec() for flag in flags],)
-    return jax.jit(jax.shard_map(run, mesh=mesh, in_specs=specs, out_specs=PartitionSpec("lanes"), check_vma=False))
+    dealt_out = jax.shard_map(run, mesh=mesh, in_specs=specs, out_specs=PartitionSpec("lanes"), check_vma=False)
+    return Program(jax.jit(dealt_out))
 
 
 def _array(leaf: Any) -> Any:

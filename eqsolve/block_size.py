@@ -24,6 +24,7 @@ from eqsolve.starts import default_start
 DEFAULT = 2**20  # bytes, where measuring is not worth its time
 WORTH_MEASURING = 2**15  # games
 SMALLEST, LARGEST = 64, 4096
+BLOCKS_EACH, FINEST = 64, 256  # blocks per core are worth having, if none gets smaller than this
 CANDIDATES = tuple(2**power for power in (16, 18, 20, 22))
 ROWS = 16  # arrays in the measured loop
 
@@ -37,8 +38,14 @@ def automatic_block(lane: PyTree, make: Callable[[PyTree], Game], size: int, mea
     room = fastest_working_set(jnp.zeros(()).dtype.name) if measure and size >= WORTH_MEASURING else DEFAULT
     wanted = room // lane_bytes(make, structure, tuple(leaves))
     fitting = 2 ** int(np.log2(np.clip(wanted, SMALLEST, LARGEST)))
-    share = -(-size // cores())  # a small batch is not filled up to a large block
-    return min(fitting, 2 ** int(np.ceil(np.log2(share))))
+    share = size / cores()
+    # a small batch is not filled up to a large block, and many blocks can be dealt out evenly
+    return min(fitting, _power_above(share), max(_power_above(share / BLOCKS_EACH), FINEST))
+
+
+def _power_above(number: float) -> int:
+    """The smallest power of two that is not below a number."""
+    return 2 ** max(int(np.ceil(np.log2(number))), 0)
 
 
 @functools.lru_cache(maxsize=128)

@@ -13,9 +13,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-Program = Callable[[list[Any]], Any]
-LANES = 65_536  # games per chunk, at most
+LANES = 16_384  # games per chunk, at most: enough to hide the cost of a call, few enough to deal out evenly
+FEWEST = 4096  # games per chunk that are worth a call, where every worker has one
+ROUNDS = 4  # chunks per worker, if worth it: the last round leaves some of them idle
 BYTES = 128 * 2**20  # of parameters per chunk, at most
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Program:
+    """A compiled function of the leaves of a chunk, and the kinds of chunks for which it is known to be compiled."""
+
+    run: Callable[[list[Any]], Any]
+    known: set[Any] = dataclasses.field(default_factory=set[Any])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,9 +58,8 @@ class Plan:
         most = max(min(LANES, BYTES // max(bytes_each, 1)), 1)
         share = block * len(devices)
         blocks = -(-size // share)
-        chunks = -(-size // max(most, share))
-        if blocks > 1:
-            chunks = -(-chunks // workers) * workers
+        fair = min(blocks, workers * min(ROUNDS, -(-size // (workers * FEWEST)))) if workers > 1 else 1
+        chunks = max(-(-size // max(most, share)), fair)
         return cls(leaves, flags, size, -(-blocks // min(chunks, blocks)) * share, workers)
 
     @property
@@ -76,15 +84,18 @@ def solved_chunks(program: Program, plan: Plan) -> Iterator[Chunk]:
 
     def solve(start: int) -> Chunk:
         kept = min(plan.length, plan.size - start)
-        found = program(plan.parameters(start))
+        found = program.run(plan.parameters(start))
         return Chunk(start, start + kept, jax.tree.map(lambda leaf: np.asarray(leaf)[:kept], found))
 
-    yield solve(0)  # compiles, in this thread
-    rest = iter(plan.starts[1:])
+    settings = _settings()
+    kind = (plan.length, settings)
+    rest = iter(plan.starts)
+    if kind not in program.known:  # compile once, in this thread
+        yield solve(next(rest))
+        program.known.add(kind)
     if plan.workers == 1:
         yield from map(solve, rest)
         return
-    settings = _settings()
     with ThreadPoolExecutor(plan.workers) as pool:
 
         def submitted(start: int) -> Future[Chunk]:

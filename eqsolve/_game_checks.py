@@ -139,10 +139,6 @@ def _check_constraint(game: Game) -> None:
     constraint = game.constraint
     if constraint is None:
         return
-    if len(game.order) > 1:
-        raise ValueError(
-            f"Game.order has {len(game.order)} stages; shared constraints are solved in games with one stage."
-        )
     require_finite(constraint, "Game.constraint")
     shapes = {action.name: action.shape for action in game.actions}
     for name in constraint.names:

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax.core import Tracer
+from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 
 SHOWN = 60  # rows beyond this are counted, not printed
 
@@ -53,6 +54,19 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], most: int = SHOW
 def entry_label(name: str, index: tuple[int, ...]) -> str:
     """The name of one entry of an array: `quantity[2]`, or the name alone for a number."""
     return name + (f"[{', '.join(map(str, index))}]" if index else "")
+
+
+def path_label(path: tuple[Any, ...]) -> str:
+    """A leaf's path as studies write it: "demand.intercept", "costs[0]"; "params" for a tree that is a leaf itself."""
+    text = ""
+    for key in path:
+        if isinstance(key, GetAttrKey):
+            text += f".{key.name}"
+        elif isinstance(key, DictKey):
+            text += f".{key.key}"
+        else:
+            text += f"[{key.idx if isinstance(key, SequenceKey) else key.key}]"
+    return text.lstrip(".") or "params"
 
 
 def priced_table(slack: Mapping[str, Any], prices: Mapping[str, Any]) -> str:

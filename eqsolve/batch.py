@@ -4,6 +4,7 @@ A batch is cut into chunks that fit in memory, chunks are dealt out to the cores
 blocks that fit in the processor's cache, the batch axis last. One program is compiled for all chunks.
 """
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator
@@ -54,6 +55,11 @@ def batch(make: Make, axes: PyTree = 0, task: Task = solve_nash, block: int | No
     for name, function in (("make", make), ("task", task)):
         if not callable(function):
             raise TypeError(f"batch: {name} is {function!r}; give a function.")
+        if not _hashable(function):
+            raise TypeError(
+                f"batch: {name} is {function!r}, which cannot be hashed; give a plain function, and put arrays into the"
+                " params."
+            )
     if block is not None and (not isinstance(block, int) or isinstance(block, bool) or block < 1):
         raise ValueError(f"batch: block is {block!r}; give a whole number of at least 1, or None.")
     return Batch(make, axes, task, block)
@@ -71,9 +77,12 @@ class Batch:
     def __call__(self, params: PyTree) -> Any:
         """What the task returns, with the batch axis in front of every array."""
         given = self._given(params)
-        if is_traced(params):  # inside somebody's jit, grad or vmap: one program, which can be differentiated
-            return given.program(self._block(given, measure=False), ()).run(given.leaves)
-        return collected(self._solved(given), given.size)
+        if not is_traced(params):
+            # where `make` itself holds traced values, or everything around is compiled, the results are traced too
+            with contextlib.suppress(jax.errors.TracerArrayConversionError):
+                return collected(self._solved(given), given.size)
+        # inside somebody's jit, grad or vmap: one program, which can be differentiated
+        return given.program(self._block(given, measure=False), ()).run(given.leaves)
 
     def stream(self, params: PyTree) -> Iterator[Chunk]:
         """The results chunk by chunk, in order, as they are ready: no more is in memory than the chunks at work.
@@ -155,6 +164,15 @@ def _program(
     specs = ([PartitionSpec("lanes") if flag else PartitionSpec() for flag in flags],)
     dealt_out = jax.shard_map(run, mesh=mesh, in_specs=specs, out_specs=PartitionSpec("lanes"), check_vma=False)
     return Program(jax.jit(dealt_out))
+
+
+def _hashable(function: Any) -> bool:
+    """Whether compiled programs can be kept by this function."""
+    try:
+        hash(function)
+    except TypeError:
+        return False
+    return True
 
 
 def _array(leaf: Any) -> Any:

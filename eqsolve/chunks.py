@@ -63,6 +63,11 @@ class Plan:
         return cls(leaves, flags, size, -(-blocks // min(chunks, blocks)) * share, workers)
 
     @property
+    def columns(self) -> Iterator[tuple[Any, bool]]:
+        """The leaves, and whether each is batched."""
+        return zip(self.leaves, self.flags, strict=True)
+
+    @property
     def starts(self) -> range:
         """Where the chunks begin."""
         return range(0, self.size, self.length)
@@ -76,7 +81,7 @@ class Plan:
             missing = self.length - (stop - start)
             return part if missing == 0 else part[np.minimum(np.arange(self.length), stop - start - 1)]
 
-        return [cut(leaf) if batched else leaf for leaf, batched in zip(self.leaves, self.flags, strict=True)]
+        return [cut(leaf) if batched else leaf for leaf, batched in self.columns]
 
 
 def solved_chunks(program: Program, plan: Plan) -> Iterator[Chunk]:
@@ -88,7 +93,7 @@ def solved_chunks(program: Program, plan: Plan) -> Iterator[Chunk]:
         return Chunk(start, start + kept, jax.tree.map(lambda leaf: np.asarray(leaf)[:kept], found))
 
     settings = _settings()
-    kind = (plan.length, settings)
+    kind = (plan.length, settings, *((leaf.shape[batched:], leaf.dtype) for leaf, batched in plan.columns))
     rest = iter(plan.starts)
     if kind not in program.known:  # compile once, in this thread
         yield solve(next(rest))

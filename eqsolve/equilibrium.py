@@ -23,8 +23,8 @@ class Status(eqx.Enumeration):
 
     converged = "Stationary for every player, isolated, and no player's own curvature has the wrong sign."
     kinked = (
-        "A payoff has a kink here: one-sided derivatives bracket zero in every direction tried. Exact to rounding of"
-        " the action; derivatives of the solution are not defined."
+        "A payoff has a kink or ends here: one-sided derivatives bracket zero in every direction tried. Exact to"
+        " rounding of the action; derivatives of the solution are not defined."
     )
     degenerate = (
         "Stationary for every player, but the Jacobian is singular: other solutions may lie next to this one (a"

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from eqsolve._tables import number, table
+from eqsolve._tables import entry_label, number, path_label, table
 from eqsolve.batch import spread_axes
 from eqsolve.equilibrium import STATUS_NAMES, STATUSES, Equilibrium, Status, code
 
@@ -116,8 +116,6 @@ def _columns(params: PyTree, games: int) -> dict[str, np.ndarray]:
         values = np.asarray(leaf)
         if values.ndim == 0 or values.shape[0] != games:
             continue
-        name = jax.tree_util.keystr(path).replace("['", "").replace("']", "").lstrip(".")
         for place in np.ndindex(values.shape[1:]):
-            label = (name or "params") + (f"[{', '.join(map(str, place))}]" if place else "")
-            columns[label] = values[(slice(None), *place)]
+            columns[entry_label(path_label(path), place)] = values[(slice(None), *place)]
     return dict(list(columns.items())[:COLUMNS])

@@ -161,6 +161,14 @@ class Game(eqx.Module):
         expected = self.primary(actions)
         return OrderedDict(expected | self.derive(expected))
 
+    def is_open(self, actions: Named) -> Array:
+        """Whether these actions can be taken: whether they leave later stages, if any, something to choose."""
+        return self.played_out(actions)[2]
+
+    def offered(self, actions: Named) -> tuple[OrderedDict[str, Array], Array]:
+        """E[outcome] for every outcome, and whether the actions can be taken."""
+        return self.expect(actions), self.is_open(actions)
+
     def primary(self, actions: Named) -> OrderedDict[str, Array]:
         """E[outcome] without the derived outcomes."""
         names: list[str] = []
@@ -182,9 +190,12 @@ class Game(eqx.Module):
         values = self.rule.expect(lambda shock: ordered(outcomes(self.params, actions, shock)), self.params, actions)
         return OrderedDict((name, values[name]) for name in names)
 
-    def played_out(self, actions: Named) -> tuple[Named, Any]:
-        """Everybody's actions, and that they stand for a solved game: nobody moves after these."""
-        return actions, jnp.asarray(True)
+    def played_out(self, actions: Named) -> tuple[Named, Any, Any]:
+        """Everybody's actions, and two truths of a game in which nobody moves after these.
+
+        Whether later stages have solved equilibria, and whether they have something to choose.
+        """
+        return actions, jnp.asarray(True), jnp.asarray(True)
 
     def slopes(self, actions: Named) -> Mapping[str, Named]:
         """What the mechanism's `jacobian` returns at these actions."""

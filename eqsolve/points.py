@@ -20,8 +20,8 @@ from eqsolve.problem import Problem
 from eqsolve.solvers.base import Solver, default_tolerance
 from eqsolve.solvers.classify import Verdict, classify
 from eqsolve.solvers.newton import Newton
+from eqsolve.solvers.proximal import solve_with_prices
 from eqsolve.solvers.quick import STEPS, Box, Course, Limits, quick_end, quick_start, quick_step
-from eqsolve.solvers.staged import solve_with_prices
 
 BLOCK = 4096  # lanes at a time where the caller does not say: the arrays of small games then stay in the cache
 FEW = 8  # a pass ends when one lane in so many is still going

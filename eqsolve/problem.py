@@ -29,8 +29,8 @@ class Problem(eqx.Module):
 
     @property
     def size(self) -> int:
-        """The number of action entries."""
-        return sum(action.size for action in self.game.actions)
+        """The number of entries."""
+        return self.decisions
 
     @property
     def decisions(self) -> int:
@@ -83,10 +83,15 @@ class Problem(eqx.Module):
         """Whether some point of the box keeps all shared constraints."""
         return jnp.asarray(True)
 
+    def is_open(self, x: Float[Array, " n"]) -> Bool[Array, ""]:
+        """Whether the actions can be taken."""
+        return self.game.is_open(self.actions(x))
+
     @eqx.filter_jit
     def payoffs(self, x: Float[Array, " n"]) -> Float[Array, " players"]:
-        """Every player's objective."""
-        return self._weighted(self.game.expect(self.actions(x)))
+        """Every player's objective; minus infinity where later stages would have nothing to choose."""
+        expected, is_open = self.game.offered(self.actions(x))
+        return jnp.where(is_open, self.earned(expected), -jnp.inf)
 
     @eqx.filter_jit
     def marginal(self, x: Float[Array, " n"]) -> Float[Array, " n"]:
@@ -113,9 +118,6 @@ class Problem(eqx.Module):
 
     def earned(self, expected: Mapping[str, Array]) -> Float[Array, " players"]:
         """Every player's objective from expected outcomes."""
-        return self._weighted(expected)
-
-    def _weighted(self, expected: Mapping[str, Array]) -> Float[Array, " players"]:
         # a sum of one product per outcome: XLA then evaluates only the outcomes that are paid
         terms = [
             jnp.sum(weight * expected[name], axis=tuple(range(1, weight.ndim))) for name, weight in self.weights.items()
@@ -155,7 +157,7 @@ class Problem(eqx.Module):
         """By outcome that matters to pay: what one more unit of it is worth to each player, `[players, *outcome]`."""
         if not set(self.weights) - set(expected):
             return dict(self.weights)
-        values, pull = jax.vjp(lambda e: self._weighted(e | self.game.derive(e)), expected)
+        values, pull = jax.vjp(lambda e: self.earned(e | self.game.derive(e)), expected)
         return dict(jax.vmap(pull)(jnp.eye(values.shape[0], dtype=values.dtype))[0])
 
 

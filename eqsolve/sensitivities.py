@@ -9,11 +9,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 from jaxtyping import Array, PyTree
 
 from eqsolve._checks import unknown_name
-from eqsolve._tables import is_traced, number, table
+from eqsolve._tables import entry_label, is_traced, number, path_label, table
 from eqsolve.equilibrium import Equilibrium
 from eqsolve.game import Game
 from eqsolve.solve import require_game, solve_nash
@@ -88,7 +87,7 @@ class GameSensitivities(eqx.Module):
         rows: list[tuple[str, ...]] = []
         for name, value in self.parameters.items():
             for place in np.ndindex(value.shape[batched:]):
-                rows += [(entry(name, place), *row) for row in self._rows(name, place)]
+                rows += [(entry_label(name, place), *row) for row in self._rows(name, place)]
         return "\n".join([table(("parameter", "kind", "result", *header), rows), "", *self.equilibrium.messages()])
 
     def _rows(self, parameter: str, place: tuple[int, ...]) -> Iterator[tuple[str, ...]]:
@@ -102,9 +101,9 @@ class GameSensitivities(eqx.Module):
                 if batched:
                     finite = slope[at][np.isfinite(slope[at])]
                     spread = (finite.min(), np.median(finite), finite.max()) if finite.size else (np.nan,) * 3
-                    yield role, entry(name, index), *map(number, spread)
+                    yield role, entry_label(name, index), *map(number, spread)
                 else:
-                    yield role, entry(name, index), number(slope[at]), number(share[at])
+                    yield role, entry_label(name, index), number(slope[at]), number(share[at])
 
 
 def sensitivities(
@@ -147,27 +146,9 @@ class _Place(NamedTuple):
     at: tuple[int, ...]
 
 
-def entry(name: str, index: tuple[int, ...]) -> str:
-    """The name of one entry of an array."""
-    return name + (f"[{', '.join(map(str, index))}]" if index else "")
-
-
-def _path_name(path: tuple[Any, ...]) -> str:
-    """A leaf's path as in studies: "demand.intercept", "costs[0]"."""
-    text = ""
-    for key in path:
-        if isinstance(key, GetAttrKey):
-            text += f".{key.name}"
-        elif isinstance(key, DictKey):
-            text += f".{key.key}"
-        else:
-            text += f"[{key.idx if isinstance(key, SequenceKey) else key.key}]"
-    return text.lstrip(".") or "params"
-
-
 def _places(params: PyTree, wanted: Iterable[str] | None) -> tuple[_Place, ...]:
     leaves = jax.tree_util.tree_leaves_with_path(params)
-    whole = {_path_name(path): i for i, (path, leaf) in enumerate(leaves) if eqx.is_inexact_array(leaf)}
+    whole = {path_label(path): i for i, (path, leaf) in enumerate(leaves) if eqx.is_inexact_array(leaf)}
     if isinstance(wanted, str):
         raise TypeError(f"sensitivities: parameters is the text {wanted!r}; give a list of names.")
     places: list[_Place] = []

@@ -35,6 +35,9 @@ def constrained_game(linear, matrix, use, limit, weight=(1.0, 1.0, 1.0), *, kind
 def all_equilibria(linear, matrix, use, limit, weight=(1.0, 1.0, 1.0)):
     """Every (x, price) with x >= 0, price >= 0 and complementarity, by solving the linear system of each active set."""
     n, m = len(linear), len(limit)
+    unit = np.max(np.abs(use), axis=1)
+    unit[unit == 0] = 1.0
+    use, limit = np.asarray(use) / unit[:, None], np.asarray(limit) / unit  # determinants say nothing across units
     push = use / np.asarray(weight)
     system = np.block([[matrix, -push.T], [use, np.zeros((m, m))]])
     constant = np.concatenate([linear, -np.asarray(limit)])
@@ -43,10 +46,10 @@ def all_equilibria(linear, matrix, use, limit, weight=(1.0, 1.0, 1.0)):
         rows = np.where(np.array(at_zero)[:, None], np.eye(n + m), system)
         if abs(np.linalg.det(rows)) < 1e-12:
             continue
-        z = np.linalg.solve(rows, np.where(at_zero, 0.0, -constant))
+        z = np.where(at_zero, 0.0, np.linalg.solve(rows, np.where(at_zero, 0.0, -constant)))
         marginal = system @ z + constant
         if np.all(z >= -1e-10) and np.all(marginal[list(at_zero)] <= 1e-10):
-            found.append(z)
+            found.append(z / np.concatenate([np.ones(n), unit]))
     return found
 
 

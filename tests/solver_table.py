@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable
 
 import numpy as np
+import pytest
 from problems import PROBLEMS, Problem
 
 import eqsolve as eqs
@@ -50,6 +51,22 @@ UNSOLVED = {
         "strong rotation, weak concavity",
         "two players with ten actions each",
     ),
+    # nothing keeps both limits
+    *_pairs(SOLVERS, "limits that contradict"),
+    # refused: against others who use a shared limit up a best reply is not the variational equilibrium's
+    *_pairs(["BestReply"], *(problem.name for problem in PROBLEMS if problem.shared)),
+    # with prices that follow the actions a rotation is too strong for one step of fixed length, and a price found to
+    # eight digits leaves the total above its cap by as much: no certificate
+    *_pairs(
+        ["Anderson"],
+        "rotation under a cap",
+        "rotation of 30 under a cap",
+        "emission cap on three firms",
+        "emission cap, weighted",
+        "emission cap in tonnes per billion",
+    ),
+    # guesses of which limits bind go round in a rotation this strong
+    *_pairs(["Newton", "Extragradient"], "rotation of 30 under a cap"),
     # best replies of fifty players settle too slowly
     *_pairs(["BestReply"], "cournot fifty firms", "contest of fifty"),
     # from a corner the residual of a saddle first has to rise
@@ -100,6 +117,10 @@ def attempt(problem: Problem, solver: str) -> Attempt:
     """Solve a problem from its given start, or the default one, and certify the result."""
     game = problem.game()
     box = _box(game)
+    if solver == "BestReply" and game.constraint is not None:
+        with pytest.raises(ValueError, match="shared constraints"):
+            eqs.solve_nash(game, solver=eqs.BestReply())
+        return Attempt("refused", certified=False, miss=np.inf, rtol=problem.rtol)
     found = eqs.solve_nash(game, problem.start, SOLVERS[solver](eqs.Search(box=box)))
     search = eqs.Search(points=SEARCH.points, starts=SEARCH.starts, box=box)
     certificate = eqs.certify(game, found.actions, search)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -162,6 +163,24 @@ def test_gradients_pass_through_a_batch():
     np.testing.assert_allclose(jax.grad(total)(jnp.array([8.0, 9.0])), 0.75, rtol=1e-10)  # three firms at 1/4 each
 
 
+def test_parameters_may_be_traced_around_a_batch_as_well_as_in_it():
+    intercepts = jnp.array([8.0, 9.0])
+
+    def total(scale):  # the batch is of constants, and what `make` takes from outside is traced
+        def scaled(intercept):
+            return make({"intercept": intercept, "cost": scale * COSTS})
+
+        return jnp.sum(eqs.batch(scaled)(intercepts).actions["quantity"])
+
+    # each firm sells (a + the sum of costs) / 4 less its own cost, so three firms lose sum(costs) / 4
+    np.testing.assert_allclose(jax.grad(total)(1.0), -2 * np.sum(COSTS) / 4, rtol=1e-10)
+    whole = sum(np.sum(oligopoly_quantities(intercept=float(a))) for a in intercepts)
+    np.testing.assert_allclose(jax.jit(total)(1.0), whole, rtol=1e-10)
+    shared = eqs.batch(make, {"intercept": 0, "cost": None})
+    inside = jax.jit(lambda: shared({"intercept": intercepts, "cost": COSTS}).actions["quantity"])()
+    np.testing.assert_allclose(inside[0], oligopoly_quantities(intercept=8.0), rtol=1e-10)
+
+
 def solve_and_certify(game):
     found = eqs.solve_nash(game)
     return found, eqs.certify(game, found.actions)
@@ -196,6 +215,8 @@ def test_mistakes_with_functions_and_axes_are_named():
         eqs.batch(lambda a: Cournot(LinearInverseDemand(a, 1.0), COSTS))(jnp.ones(3))
     with pytest.raises(TypeError, match="make is 3"):
         eqs.batch(3)
+    with pytest.raises(TypeError, match="cannot be hashed"):
+        eqs.batch(eqx.Partial(make, COSTS))  # a callable that holds arrays
     with pytest.raises(TypeError, match="failures got int"):
         eqs.failures(3)
 

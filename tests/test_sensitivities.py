@@ -6,8 +6,8 @@ import pytest
 from toys import oligopoly
 
 import eqsolve as eqs
+from eqsolve._tables import entry_label
 from eqsolve.mechanisms.classic import LinearBertrand, linear_bertrand_equilibrium
-from eqsolve.sensitivities import entry
 
 COSTS = (1.0, 2.0, 0.5)
 
@@ -50,7 +50,7 @@ def test_bertrand_reverse_equals_forward_and_difference_quotients():
     """With both matrices and vectors there are more parameters than results; one alone has fewer."""
     together = eqs.sensitivities(bertrand(NUMBERS))
     name = next(name for name in together.parameters if together.parameters[name].shape == (2, 2))
-    alone = eqs.sensitivities(bertrand(NUMBERS), [entry(name, (0, 1)), "cost[1]"])
+    alone = eqs.sensitivities(bertrand(NUMBERS), [entry_label(name, (0, 1)), "cost[1]"])
     prices = together.derivatives.actions["price"]
     np.testing.assert_allclose(alone.derivatives.actions["price"][f"{name}[0, 1]"], prices[name][:, 0, 1], rtol=1e-11)
     np.testing.assert_allclose(alone.derivatives.actions["price"]["cost[1]"], prices["cost"][:, 1], rtol=1e-11)

@@ -34,7 +34,8 @@ class Certificate(eqx.Module):
 
     - `gain`: by player, what the best deviation found would earn it; `tolerance`: what counts as nothing.
     - `deviation`: by action, each owner's best deviation (players deviate alone, not together).
-    - `payoff`: by player, at the point. `nonfinite`: by player, points searched whose payoff was NaN or infinite.
+    - `payoff`: by player, at the point. `nonfinite`: by player, points searched whose payoff was NaN or plus
+      infinity (what earns minus infinity attracts nobody).
     - `lower`, `upper`: by action, the box searched. `spacing`: by action, the distance of grid points in it before
       refinement, NaN where the player owns too many entries for a grid and several starts were climbed instead.
     - `curvature`: by player, the largest second derivative of its payoff in its free own actions at the point (-inf if

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eqsolve._tables import entry_label
 from eqsolve.datasets.labelled import batch_axes, flagged_codes, require_xarray
-from eqsolve.sensitivities import GameSensitivities, Responses, entry
+from eqsolve.sensitivities import GameSensitivities, Responses
 
 if TYPE_CHECKING:
     import xarray
@@ -29,7 +30,7 @@ def sensitivities_dataset(found: GameSensitivities, coords: Mapping[str, Any] | 
     results = [(role, name, np.asarray(level)) for role, name, level in _levels(found)]
     labels = _labels(results, len(shape))
     parameters = [
-        entry(name, index)
+        entry_label(name, index)
         for name, value in found.parameters.items()
         for index in np.ndindex(value.shape[len(shape) :])
     ]
@@ -76,5 +77,5 @@ def _labels(results: list[tuple[str, str, np.ndarray]], batched: int) -> list[tu
     labels: list[tuple[str, str]] = []
     for role, name, level in results:
         label = f"{role}: {name}" if names.count(name) > 1 and role != "action" else name
-        labels += [(entry(label, index), role) for index in np.ndindex(level.shape[batched:])]
+        labels += [(entry_label(label, index), role) for index in np.ndindex(level.shape[batched:])]
     return labels

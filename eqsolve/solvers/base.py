@@ -58,13 +58,13 @@ class Solver(eqx.Module):
 
 
 def require_settings(solver: Any, *counts: str) -> None:
-    """Raise where one of the settings named is below one, or the tolerance is neither None nor positive."""
+    """Raise where one of the settings named is no positive whole number, or the tolerance no share or None."""
     kind = type(solver).__name__
     for name in counts:
-        if getattr(solver, name) < 1:
-            raise ValueError(f"{kind}.{name} is {getattr(solver, name)}; give at least 1.")
-    if solver.tolerance is not None and not solver.tolerance > 0:
-        raise ValueError(f"{kind}.tolerance is {solver.tolerance}; give a positive number or None.")
+        if not isinstance(getattr(solver, name), int) or getattr(solver, name) < 1:
+            raise ValueError(f"{kind}.{name} is {getattr(solver, name)!r}; give a whole number of at least 1.")
+    if solver.tolerance is not None and not 0 < solver.tolerance < 1:
+        raise ValueError(f"{kind}.tolerance is {solver.tolerance}; give a number between 0 and 1, or None.")
 
 
 def action_scale(problem: Bounded, x: Float[Array, "n ..."], start: Array) -> Float[Array, "n ..."]:

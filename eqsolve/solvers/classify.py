@@ -121,14 +121,18 @@ def _directions(entries: int) -> np.ndarray:
 
 
 def _is_kinked(problem: Problem, x: Array, scale: Array, size: Array) -> Bool[Array, ""]:
-    """Whether no small step pays: the derivative along each direction, taken just beyond x, is not positive."""
+    """Whether no small step pays: the derivative along each direction, taken just beyond x, is not positive.
+
+    A direction in which nothing can be played does not pay either.
+    """
     step = jnp.finfo(x.dtype).eps ** 0.5 * scale
 
     def stays(own: Array, direction: Array) -> Bool[Array, ""]:
         moved = jnp.clip(x.at[own].add(direction * step[own]), problem.lower, problem.upper)
         went = moved[own] - x[own]
         slope = jnp.sum(problem.marginal(moved)[own] * went)
-        return slope <= 64 * jnp.finfo(x.dtype).eps * jnp.sum(size[own] * jnp.abs(went))
+        resists = slope <= 64 * jnp.finfo(x.dtype).eps * jnp.sum(size[own] * jnp.abs(went))
+        return resists | ~problem.is_open(moved)
 
     verdicts = [
         jax.vmap(jax.vmap(stays, (None, 0)), (0, None))(

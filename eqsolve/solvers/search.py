@@ -160,7 +160,7 @@ def best_reply(
         coarse = tried[jnp.argmax(near_best(values))]
     finalists = jnp.concatenate([refined, coarse[None], present[None]])
     results = jax.vmap(payoff)(finalists)
-    nonfinite = jnp.sum(~jnp.isfinite(values)) + jnp.sum(~jnp.isfinite(results))
+    nonfinite = jnp.sum(_unknown(values)) + jnp.sum(_unknown(results))
     searchable = jnp.all(jnp.isfinite(lower) & jnp.isfinite(upper) & (lower <= upper))
     if rows is not None:
         allowed = jax.vmap(ground.allowed)(finalists)
@@ -169,6 +169,11 @@ def best_reply(
     best = jnp.argmax(near_best(results))  # the first of the best: refined points come before the others
     own = jnp.where(searchable, finalists[best], jnp.nan)
     return Reply(own, jnp.where(searchable, results[best], jnp.nan), spacing, nonfinite)
+
+
+def _unknown(payoffs: Array) -> Bool[Array, "..."]:
+    """Which payoffs are NaN or infinite; what earns minus infinity is known to attract nobody."""
+    return ~jnp.isfinite(payoffs) & ~jnp.isneginf(payoffs)
 
 
 @functools.lru_cache
@@ -202,7 +207,13 @@ def _refine_one(
     others = (tried <= left) | (tried >= right)
     lefts, rights = _peaks(tried, finite, others, search.peaks)
     lefts, rights = jnp.concatenate([left[None], lefts]), jnp.concatenate([right[None], rights])
-    around = jax.vmap(lambda *ends: sign_change(slope, *ends))(lefts, rights)
+
+    def uphill(y: Array) -> Array:
+        """The slope; where there is none, as beyond an end of what can be played, the way to the best point."""
+        found = slope(y)
+        return jnp.where(jnp.isnan(found), tried[coarse] - y, found)
+
+    around = jax.vmap(lambda *ends: sign_change(uphill, *ends))(lefts, rights)
     first = reply_candidates(slope, present, (left, right), around[0], limits)
     return jnp.concatenate([first, jnp.ravel(around[1:])])[:, None], tried[coarse][None]
 

@@ -56,10 +56,14 @@ class StageGame(Game):
 
     def expect(self, actions: Mapping[str, Any]) -> OrderedDict[str, Array]:
         """E[outcome] after the later stages have answered; NaN where one of them has no solved equilibrium."""
-        profile, solved = self.played_out(actions)
+        return self.offered(actions)[0]
+
+    def offered(self, actions: Mapping[str, Any]) -> tuple[OrderedDict[str, Array], Bool[Array, ""]]:
+        """The same, and whether the later stages have something to choose."""
+        profile, solved, is_open = self.played_out(actions)
         # added, so that derivatives are NaN as well: no search may stop there
         unsolved = jnp.where(solved, 0.0, jnp.nan) * sum(jnp.sum(own) for own in actions.values())
-        return OrderedDict((name, value + unsolved) for name, value in self.whole.expect(profile).items())
+        return OrderedDict((name, value + unsolved) for name, value in self.whole.expect(profile).items()), is_open
 
     def primary(self, actions: Mapping[str, Any]) -> OrderedDict[str, Array]:
         """The part of `expect` that the mechanism's own functions give."""
@@ -74,11 +78,14 @@ class StageGame(Game):
             for outcome, row in slopes.items()
         }
 
-    def played_out(self, actions: Mapping[str, Any]) -> tuple[dict[str, Array], Bool[Array, ""]]:
-        """Everybody's actions after these of the stage, and whether every later stage has a solved equilibrium."""
+    def played_out(self, actions: Mapping[str, Any]) -> tuple[dict[str, Array], Bool[Array, ""], Bool[Array, ""]]:
+        """Everybody's actions after these of the stage.
+
+        And whether every later stage has a solved equilibrium, and whether every one has something to choose.
+        """
         profile = self.whole.layout.joined(self.stage, self.earlier, actions)
         if not self.followers:
-            return profile, jnp.asarray(True)
+            return profile, jnp.asarray(True), jnp.asarray(True)
         return _answer(StageGame(self.whole, self.stage + 1, profile, self.followers[1:]), self.followers[0])
 
 
@@ -87,13 +94,15 @@ def _own_columns(block: Array, rows: np.ndarray | None, dimensions: int) -> Arra
 
 
 @eqx.filter_jit  # traced once, however often a solver asks for payoffs
-def _answer(game: StageGame, solver: Solver) -> tuple[dict[str, Array], Bool[Array, ""]]:
+def _answer(game: StageGame, solver: Solver) -> tuple[dict[str, Array], Bool[Array, ""], Bool[Array, ""]]:
     """The equilibrium of a stage and of those after it."""
     point = answer_of(game, solver)
     status = point.verdict.status
     x = attach_one_sided_derivative(game, point.x, status == Status.converged)
-    profile, later = game.played_out(problem_of(game).actions(x))
-    return profile, is_solved(status) & later
+    profile, solved, is_open = game.played_out(problem_of(game).actions(x))
+    # an earlier stage that has nothing to choose leaves NaN to those after it, which then are not to blame
+    empty = status == Status.infeasible
+    return profile, is_solved(status) & solved, ~empty & (is_open | ~is_solved(status))
 
 
 def facing(game: Game, stage: int, earlier: Mapping[str, Array], solvers: tuple[Solver, ...]) -> Game:

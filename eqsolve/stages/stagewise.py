@@ -26,7 +26,8 @@ class Stagewise(eqx.Module):
     payoffs of a later stage have several peaks. Compiling takes seconds for two stages, a minute for three, and
     several times that with a global search in a later stage.
 
-    **Errors:** `TypeError` for anything that is no `Solver`; `ValueError` where a game has another number of stages.
+    **Errors:** `TypeError` for anything that is no `Solver`; `ValueError` without solvers, and where a game has another
+    number of stages.
 
     >>> from eqsolve import Search
     >>> len(Stagewise(BestReply(search=Search(points=(65, 17, 9))), Newton()).solvers)
@@ -39,6 +40,8 @@ class Stagewise(eqx.Module):
         self.solvers = solvers
 
     def __check_init__(self) -> None:
+        if not self.solvers:
+            raise ValueError("Stagewise got no solver; give one per stage, such as Stagewise(BestReply(), Newton()).")
         for solver in self.solvers:
             if not isinstance(solver, Solver):
                 raise TypeError(f"Stagewise got {solver!r}; give one Solver per stage, such as Newton().")

@@ -12,7 +12,8 @@ from problems.problem import Actions, Kind, Problem
 from problems.public_goods import PUBLIC_GOODS
 from problems.quadratic import QUADRATIC
 from problems.quantities import QUANTITIES
+from problems.shared import SHARED
 
-PROBLEMS = [*QUANTITIES, *PRICES, *CONTESTS, *PUBLIC_GOODS, *DUELS, *NEWSVENDORS, *QUADRATIC]
+PROBLEMS = [*QUANTITIES, *PRICES, *CONTESTS, *PUBLIC_GOODS, *DUELS, *NEWSVENDORS, *QUADRATIC, *SHARED]
 
 __all__ = ["PROBLEMS", "Actions", "Kind", "Problem"]

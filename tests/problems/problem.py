@@ -22,6 +22,7 @@ Kind = Literal[
     "continuum",  # `expected` and `others` are some of infinitely many, `determined` what all have in common
     "kinked",  # payoffs have a kink at the equilibrium
     "scaled",  # one equilibrium, numbers of very different sizes
+    "shared",  # limits that players share; `expected` is the only variational equilibrium, None where limits contradict
 ]
 
 
@@ -30,7 +31,8 @@ class Problem:
     """A game and what is known about its equilibria.
 
     `rtol` bounds `miss` for a solver that solves the problem in 64 bit. `determined` maps actions to the numbers that
-    all equilibria share. `start`, where given, is a start worth testing besides the default.
+    all equilibria share. `start`, where given, is a start worth testing besides the default. `shared` has the rows
+    and limits that all actions must keep together.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Problem:
     stationary: Actions | None = None
     determined: Callable[[Actions], np.ndarray] | None = None
     start: Actions | None = None
+    shared: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def solutions(self) -> tuple[Actions, ...]:

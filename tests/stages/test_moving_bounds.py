@@ -21,7 +21,7 @@ def trade(params, actions, shock):
 def room(params, earlier):
     lower, upper = {"capacity": 0.0}, {"capacity": params["a"]}
     if "capacity" in earlier:
-        return lower | {"order": 0.0}, upper | {"order": earlier["capacity"]}
+        return lower | {"order": params["m"]}, upper | {"order": earlier["capacity"]}
     return lower, upper
 
 
@@ -37,18 +37,20 @@ def supply(params, **changes):
     return eqs.Game(params, **(fields | changes))
 
 
-# a, w, c, r, s: capacity and order, status
+# a, w, c, r, s, m (the least order): capacity and order, status
 CASES = {
     # more capacity than the buyer wants is waste: a kink at (a - w) / 2
-    "no spare capacity": ((10, 4, 1, 1, 0.0), (3, 3), "kinked"),
-    "not worth building": ((10, 4, 1, 4, 0.0), (0, 0), "converged"),
+    "no spare capacity": ((10, 4, 1, 1, 0.0, 0), (3, 3), "kinked"),
+    "not worth building": ((10, 4, 1, 4, 0.0, 0), (0, 0), "converged"),
     # (w - c - r) / s, where the bound of the order moves with the capacity
-    "a short capacity": ((10, 4, 1, 1, 1.0), (2, 2), "converged"),
+    "a short capacity": ((10, 4, 1, 1, 1.0, 0), (2, 2), "converged"),
+    # the supplier would rather not build, but below m the buyer has nothing to choose
+    "as little as the buyer can use": ((10, 4, 1, 4, 0.0, 1), (1, 1), "kinked"),
 }
 
 
 def stacked(rows):
-    return dict(zip("awcrs", np.array(rows, float).T, strict=True))
+    return dict(zip("awcrsm", np.array(rows, float).T, strict=True))
 
 
 PARAMS = stacked([row for row, _, _ in CASES.values()])
@@ -70,11 +72,21 @@ def test_a_capacity_that_bounds_the_order():
     slopes, found = jax.jit(jax.vmap(solve))(PARAMS)
     assert list(found.to_numpy()["status"]) == [status for _, _, status in CASES.values()]
     np.testing.assert_allclose(jax.vmap(vector)(found), ACTIONS, atol=1e-9)
-    np.testing.assert_allclose(found.multipliers["order"], [0, 6, 2], atol=1e-8)  # a - w - 2 q
+    np.testing.assert_allclose(found.multipliers["order"], [0, 6, 2, 4], atol=1e-8)  # a - w - 2 q
     short = {name: slope[2] for name, slope in slopes.items()}
     np.testing.assert_allclose(
         [short["w"], short["r"], short["s"], short["a"]], np.outer([1, -1, -2, 0], [1, 1]), atol=1e-9
     )
+
+
+@pytest.mark.slow
+def test_what_leaves_the_follower_nothing_is_no_deviation():
+    game = supply(jax.tree.map(lambda column: column[3], PARAMS))
+    certificate = eqs.certify(game, {"capacity": 1.0, "order": 1.0})
+    assert certificate.certified
+    assert int(certificate.nonfinite["supplier"]) == 0
+    # with more than the least capacity the supplier would gain by building less
+    assert float(eqs.certify(game, {"capacity": 2.0, "order": 2.0}).gain["supplier"]) == pytest.approx(1.0, abs=1e-9)
 
 
 def test_a_planner_keeps_the_stages_where_bounds_move():

@@ -23,8 +23,8 @@ def _owners_payoffs(game, vectors):
     return jax.vmap(at)(vectors)
 
 
-def gain(game, actions):
-    """The largest gain from changing one entry, relative to the owner's payoffs met in the search."""
+def gain(game, actions, shared=None):
+    """The largest gain from changing one entry within the shared limits, relative to the payoffs met in the search."""
     (action,) = game.actions
     x = np.asarray(actions[action.name], float)
     lower, upper = (np.asarray(bound[action.name]) for bound in game.limits())
@@ -36,6 +36,10 @@ def gain(game, actions):
     payoffs = np.asarray(_owners_payoffs(game, jnp.asarray(np.vstack([x[None], profiles.reshape(-1, x.size)]))))
     here, searched = payoffs[0], payoffs[1:].reshape(x.size, POINTS, x.size)
     own = np.stack([searched[i, :, i] for i in range(x.size)])
+    if shared is not None:
+        rows, limits = shared
+        kept = np.all(profiles @ rows.T <= limits + 1e-12 * (np.abs(profiles) @ np.abs(rows.T)), axis=-1)
+        own = np.where(kept, own, here[:, None])
     size = np.abs(searched).max((0, 1))
     return float(np.max((own.max(1) - here) / np.where(size > 0, size, 1)))
 
@@ -55,7 +59,7 @@ def test_there_are_enough_problems_with_names_of_their_own():
 def test_nobody_gains_at_the_references(problem):
     game = problem.game()
     for solution in problem.solutions:
-        assert gain(game, solution) <= 1e-12
+        assert gain(game, solution, problem.shared) <= 1e-12
         assert problem.miss(solution) <= 1e-14
 
 
@@ -96,6 +100,19 @@ def test_further_equilibria_are_given_where_there_are_any(problem):
     assert problem.others
     (x,), *others = (tuple(solution.values()) for solution in problem.solutions)
     assert all(np.max(np.abs(other - x)) > 0.1 for (other,) in others)
+
+
+@named({"shared"})
+def test_shared_limits_are_kept_and_some_bind(problem):
+    rows, limits = problem.shared
+    if problem.expected is None:
+        assert np.all(rows[0] == -rows[1])  # at most this, and at least more than this
+        assert limits[0] < -limits[1]
+        return
+    room = (limits - rows @ problem.expected["x"]) / np.maximum(np.abs(limits), np.abs(rows) @ problem.expected["x"])
+    assert np.all(room >= -1e-12)
+    if "does not bind" not in problem.name and "random" not in problem.name:
+        assert np.min(room) <= 1e-12
 
 
 def test_newsvendors_have_one_equilibrium_from_either_side():

@@ -2,13 +2,18 @@
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 import eqsolve as eqs
+from eqsolve.equilibrium import STATUS_NAMES, code
 
 NAMES = ("a", "b", "c")
 LIMITS = ("first", "second")
+ONES = np.ones(3)
+COURNOT = (np.array([9.0, 8.5, 9.0]), -np.ones((3, 3)) - np.eye(3))  # price 10 - sum x, costs 1, 1.5, 1
+BATCH = 8  # games are solved in batches of one size, which compile once
 
 
 def quadratic_profits(params, actions, shock):
@@ -72,3 +77,19 @@ def random_games(count, seed=0):
     turn = rng.normal(size=(count, 3, 3))
     matrix = -np.einsum("nij,nkj->nik", factor, factor) - 0.1 * np.eye(3) + turn - np.swapaxes(turn, 1, 2)
     return linear, matrix, rng.normal(size=(count, 2, 3)), rng.normal(0.3, 0.5, (count, 2)), np.ones((count, 3))
+
+
+@jax.jit
+@jax.vmap
+def solved(*game):
+    return eqs.solve_nash(constrained_game(*game))
+
+
+def solve_all(*games):
+    """The equilibria of games given as tuples: actions, prices, names of statuses, and the whole result."""
+    padded = [*games, *[games[-1]] * (-len(games) % BATCH)]
+    parts = [np.stack([np.asarray(part, float) for part in parts]) for parts in zip(*padded, strict=True)]
+    batches = [solved(*(part[i : i + BATCH] for part in parts)) for i in range(0, len(padded), BATCH)]
+    found = jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(games)], *batches)
+    prices = np.stack(list(found.prices.values()), axis=1)
+    return found.actions["x"], prices, [STATUS_NAMES[index] for index in code(found.status)], found

@@ -1,0 +1,108 @@
+"""Sums over the shock of the rival, where the rival turns customers away.
+
+An outlet feels its rival's shock only through the customers whom the rival turns away. What it sells to them is smooth
+in that shock between the kinks: where the overflow starts, where it leaves the outlet just the largest or the smallest
+own demand, and where it empties the outlet. Nodes of a Gauss rule are laid between the kinks and move with them, so
+derivatives of all orders are right.
+"""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from eqsolve.demand.distribution import Continuous, Distribution
+from eqsolve.demand.finite import FiniteDemand
+from eqsolve.demand.normal import Normal
+from eqsolve.demand.uniform import Uniform
+from eqsolve.expectation.gauss import split_levels
+from eqsolve.mechanisms.vertical._own import OwnDemand
+
+Vector = Float[Array, " points"]
+Number = Float[Array, ""]
+
+
+class Overflow(eqx.Module):
+    """The customers whom one outlet turns away: how many of them try the other one."""
+
+    own: OwnDemand
+    share: Number
+    mass: Number | None
+    stock: Number
+
+    def at(self, shock: Vector) -> tuple[Vector, Vector, Vector]:
+        """Own demand, overflow, and the rate at which the overflow grows with own demand, beyond the stock."""
+        demand = self.own.demand(shock)
+        unserved = demand - self.stock
+        if self.mass is None:
+            return demand, self.share * unserved, jnp.broadcast_to(self.share, demand.shape)
+        some = demand > 0
+        part = self.mass / jnp.where(some, demand, 1.0)
+        overflow = jnp.where(some, (self.share + part) * unserved, 0.0)
+        return demand, overflow, self.share + jnp.where(some, part * self.stock / jnp.where(some, demand, 1.0), 0.0)
+
+    def unserved(self, overflow: Vector) -> Vector:
+        """How many customers are turned away when so many try the other outlet; infinite where there never are."""
+        overflow = jnp.where(overflow > 0, overflow, 0.0)
+        sends = self.share > 0
+        share = jnp.where(sends, self.share, 1.0)
+        if self.mass is None:
+            return jnp.where(sends, overflow / share, jnp.inf)
+        # the positive root of share u^2 + linear u = overflow * stock
+        linear = self.share * self.stock + self.mass - overflow
+        square = linear**2 + 4 * self.share * overflow * self.stock
+        root = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1.0)), 0.0)
+        early = linear > 0
+        near = 2 * overflow * self.stock / jnp.where(early, linear + root, 1.0)
+        return jnp.where(early, near, jnp.where(sends, (root - linear) / (2 * share), jnp.inf))
+
+    def chance(self) -> Number:
+        """The probability that customers are turned away."""
+        return self.own.law.sf(self.own.shock(self.stock))
+
+
+def shock_nodes(overflow: Overflow, cuts: Vector, nodes: int) -> tuple[Vector, Vector]:
+    """Shocks of the rival with their probabilities, from where it turns customers away to the last of `cuts`.
+
+    `cuts` are overflows, in rising order; infinite ones stand for the largest possible shock.
+    """
+    law = overflow.own.law
+    if isinstance(law, FiniteDemand):
+        values, probabilities = law.scenarios()
+        return values, jnp.where(overflow.own.demand(values) > overflow.stock, probabilities, 0.0)
+    low, high = reach(law)
+    start = overflow.own.shock(overflow.stock)
+    beyond = overflow.unserved(cuts)
+    ends = start + (beyond if overflow.own.slope is None else beyond / overflow.own.slope)
+    first = jnp.clip(start, low, high)
+    ends = jnp.concatenate([first[None], jnp.clip(ends, first, high)])
+    if isinstance(law, Uniform | Normal):
+        return _panels(law, ends, nodes)
+    levels, weights = split_levels(law.cdf(ends), nodes)
+    shocks = law.ppf(levels)
+    return shocks, jnp.where((shocks > ends[0]) & (shocks < ends[-1]), weights, 0.0)
+
+
+def _panels(law: Continuous, ends: Vector, nodes: int) -> tuple[Vector, Vector]:
+    """Gauss-Legendre between neighbouring ends, weighted with the density."""
+    legendre, shares = np.polynomial.legendre.leggauss(nodes)
+    t = jnp.asarray((legendre + 1) / 2, ends.dtype)
+    width = jnp.diff(ends)[:, None]
+    shocks = ends[:-1, None] + width * t
+    weights = width * jnp.asarray(shares / 2, ends.dtype) * law.pdf(shocks)
+    return jnp.ravel(shocks), jnp.ravel(weights)
+
+
+def reach(law: Distribution) -> tuple[Number, Number]:
+    """The support, or where an infinite one leaves a probability of rounding size."""
+    eps = float(jnp.finfo(law.dtype).epsneg)
+    low, high = law.support()
+    return jnp.where(low > -jnp.inf, low, law.ppf(eps)), jnp.where(high < jnp.inf, high, law.ppf(1 - eps))
+
+
+def edges(law: Distribution) -> Vector:
+    """The shocks at which the law's cdf has kinks or steps, in falling order."""
+    if isinstance(law, FiniteDemand):
+        return law.scenarios()[0][::-1]
+    low, high = reach(law)
+    return jnp.stack([high, low])

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from eqsolve.demand.distribution import Continuous, Distribution
+from eqsolve.demand.distribution import Distribution
 from eqsolve.demand.finite import FiniteDemand
 from eqsolve.demand.normal import Normal
 from eqsolve.demand.uniform import Uniform
@@ -73,18 +73,28 @@ def shock_nodes(overflow: Overflow, cuts: Vector, nodes: int) -> tuple[Vector, V
     low, high = reach(law)
     start = overflow.own.shock(overflow.stock)
     beyond = overflow.unserved(cuts)
+    never = jnp.isinf(beyond)
+    beyond = jnp.where(never, 0.0, beyond)
     ends = start + (beyond if overflow.own.slope is None else beyond / overflow.own.slope)
-    first = jnp.clip(start, low, high)
-    ends = jnp.concatenate([first[None], jnp.clip(ends, first, high)])
-    if isinstance(law, Uniform | Normal):
-        return _panels(law, ends, nodes)
-    levels, weights = split_levels(law.cdf(ends), nodes)
-    shocks = law.ppf(levels)
-    return shocks, jnp.where((shocks > ends[0]) & (shocks < ends[-1]), weights, 0.0)
+    ends = jnp.where(never, high, ends)
+    first = _between(start, low, high)
+    ends = jnp.concatenate([first[None], _between(ends, first, high)])
+    return nodes_between(law, ends, nodes)
 
 
-def _panels(law: Continuous, ends: Vector, nodes: int) -> tuple[Vector, Vector]:
-    """Gauss-Legendre between neighbouring ends, weighted with the density."""
+def _between(x: Array, low: Number, high: Number) -> Array:
+    """`x` cut to an interval; at its ends with the slope from inside, as a law's probabilities have it there."""
+    return jnp.where(x < low, low, jnp.where(x > high, high, x))
+
+
+def nodes_between(law: Distribution, ends: Vector, nodes: int) -> tuple[Vector, Vector]:
+    """Shocks from the first to the last of rising `ends` with their probabilities; all values of a finite law."""
+    if isinstance(law, FiniteDemand):
+        return law.scenarios()
+    if not isinstance(law, Uniform | Normal):
+        levels, weights = split_levels(law.cdf(ends), nodes)
+        shocks = law.ppf(levels)
+        return shocks, jnp.where((shocks > ends[0]) & (shocks < ends[-1]), weights, 0.0)
     legendre, shares = np.polynomial.legendre.leggauss(nodes)
     t = jnp.asarray((legendre + 1) / 2, ends.dtype)
     width = jnp.diff(ends)[:, None]

@@ -23,10 +23,9 @@ class Realised(eqx.Module):
     callers: Pair
 
 
-def realised(parts: Parts, stock: Pair, shock: Pair) -> Realised:
-    """What happens at these own shocks."""
-    demand = parts.level + (shock if parts.slope is None else parts.slope * shock)
-    demand = jnp.where(demand > 0, demand, 0.0)
+def realised(parts: Parts, stock: Pair) -> Realised:
+    """What happens where own demand is the level of these parts."""
+    demand = jnp.where(parts.level > 0, parts.level, 0.0)
     out = demand > stock
     unserved = jnp.where(out, 1 - stock / jnp.where(out, demand, 1.0), 0.0)
     leaving = parts.share * demand if parts.mass is None else parts.share * demand + parts.mass
@@ -57,18 +56,18 @@ def scenario_sales(
     clearly = 1 - float(jnp.finfo(stock.dtype).eps) ** (2 / 3)
 
     def scenario(shock: Array, shared: Array | None) -> tuple[Array, Array, Array, Array]:
-        def happens(p: Pair, y: Pair) -> tuple[Realised, Realised]:
-            found = realised(demand.parts(p, shared), y, shock)
-            return found, found
+        def happens(actions: Array) -> tuple[Pair, Pair]:
+            callers = realised(demand.at_shocks(actions[:2], shock, shared), actions[2:]).callers
+            return callers, callers
 
-        (by_price, by_stock), found = jax.jacfwd(happens, argnums=(0, 1), has_aux=True)(price, stock)
-        out = found.callers > stock
+        slopes, callers = jax.jacfwd(happens, has_aux=True)(jnp.concatenate([price, stock]))
+        out = callers > stock
         one = jnp.eye(2, dtype=stock.dtype)
         return (
-            jnp.where(out, stock, found.callers),
-            jnp.where(out[:, None], 0.0, by_price.callers),
-            jnp.where(out[:, None], one, by_stock.callers),
-            (found.callers >= clearly * stock).astype(stock.dtype),
+            jnp.where(out, stock, callers),
+            jnp.where(out[:, None], 0.0, slopes[:, :2]),
+            jnp.where(out[:, None], one, slopes[:, 2:]),
+            (callers >= clearly * stock).astype(stock.dtype),
         )
 
     values = jax.vmap(scenario, (0, None if common is None else 0), out_axes=-1)(shocks, common)

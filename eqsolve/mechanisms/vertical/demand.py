@@ -65,6 +65,12 @@ class VerticalDemand(eqx.Module):
     def parts(self, price: Pair, common: Float[Array, ""] | None) -> Parts:
         """Demand at these prices and this common shock (None without one)."""
 
+    def at_shocks(self, price: Pair, shock: Pair, common: Float[Array, ""] | None) -> Parts:
+        """Demand at these prices and shocks: levels only, whatever the slopes."""
+        parts = self.parts(price, common)
+        level = parts.level + (shock if parts.slope is None else parts.slope * shock)
+        return Parts(level, jnp.zeros_like(level), parts.share, parts.mass)
+
     def surplus(self, price: Pair, common: Float[Array, ""] | None) -> Surplus | None:
         """What customers gain at these prices, or None where the model has no consumers behind its demand."""
         del price, common
@@ -87,6 +93,13 @@ def own_shocks(owner: str, shocks: Any) -> JointDistribution:
             " law), a MultivariateNormal, or scenarios as a JointTable."
         )
     return shocks
+
+
+def common_law(owner: str, common: Any) -> Distribution | None:
+    """The law of the common shock, or None."""
+    if common is None or isinstance(common, Distribution):
+        return common
+    raise TypeError(f"{owner}.common is {common!r}; give a law such as DiscreteTable([1.0, 3.0], [0.5, 0.5]), or None.")
 
 
 class ScaledDemand(VerticalDemand):

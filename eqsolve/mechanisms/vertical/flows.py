@@ -35,7 +35,7 @@ def expected_flows(demand: VerticalDemand, price: Pair, stock: Pair) -> Flows:
         shocks, common, weights = joint_scenarios(demand)
 
         def scenario(shock: Array, shared: Array | None) -> tuple[Pair, Pair]:
-            found = realised(demand.parts(price, shared), stock, shock)
+            found = realised(demand.at_shocks(price, shock, shared), stock)
             return found.demand, found.overflow
 
         both = jax.vmap(scenario, (0, None if common is None else 0), out_axes=-1)(shocks, common)
@@ -82,7 +82,7 @@ def most_callers(demand: VerticalDemand, low: Pair, high: Pair) -> Pair:
             common = jnp.broadcast_to(top, (1,))
 
     def callers(price: Pair, shock: Pair, shared: Array | None) -> Pair:
-        return realised(demand.parts(price, shared), jnp.zeros_like(price), shock).callers
+        return realised(demand.at_shocks(price, shock, shared), jnp.zeros_like(price)).callers
 
     over_shocks = jax.vmap(callers, (None, 0, None if common is None else 0))
     return jnp.max(jax.vmap(lambda price: over_shocks(price, shocks, common))(corners), axis=(0, 1))

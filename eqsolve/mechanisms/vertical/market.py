@@ -19,6 +19,7 @@ from eqsolve.mechanisms.vertical.contract import Contract
 from eqsolve.mechanisms.vertical.demand import Pair, VerticalDemand
 from eqsolve.mechanisms.vertical.flows import expected_flows, most_callers
 from eqsolve.mechanisms.vertical.sales import expected_sales
+from eqsolve.mechanisms.vertical.surplus import consumer_surplus
 
 ROOM = 1.1  # the largest stock is so many times the largest demand, so that no kink falls on the bound
 
@@ -140,7 +141,7 @@ def market_outcomes(params: VerticalMarket, actions: Mapping[str, Array]) -> dic
     earned = price * sales + params.salvage * (stock - sales)
     if params.goodwill is not None:
         earned -= params.goodwill * (flows.callers - sales)
-    return {
+    outcomes = {
         "sales": sales,
         "leftover": stock - sales,
         "spilled": flows.spilled,
@@ -150,6 +151,10 @@ def market_outcomes(params: VerticalMarket, actions: Mapping[str, Array]) -> dic
         "manufacturer profit": jnp.sum(paid - params.cost * stock),
         "chain profit": jnp.sum(earned - params.cost * stock),
     }
+    gained = consumer_surplus(params.demand, price, stock)
+    if gained is not None:
+        outcomes |= {"consumer surplus": gained, "welfare": outcomes["chain profit"] + gained}
+    return outcomes
 
 
 def market_jacobian(params: VerticalMarket, actions: Mapping[str, Array]) -> dict[str, dict[str, Array]]:

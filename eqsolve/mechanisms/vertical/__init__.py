@@ -2,31 +2,51 @@
 
 from eqsolve.mechanisms.vertical.consumer_choice import ConsumerChoice, DenseShoppers, UniformShoppers
 from eqsolve.mechanisms.vertical.contract import Contract, dictated_price
+from eqsolve.mechanisms.vertical.coordinate import Coordination, coordinate
 from eqsolve.mechanisms.vertical.custom import CustomDemand, ScenarioDemand
 from eqsolve.mechanisms.vertical.demand import Parts, ScaledDemand, Surplus, VerticalDemand
+from eqsolve.mechanisms.vertical.externality import Externalities, Externality, externalities
+from eqsolve.mechanisms.vertical.first_best import FirstBest, asymmetry_gain, first_best
 from eqsolve.mechanisms.vertical.linear import LinearDemand, MultiplicativeLinearDemand
 from eqsolve.mechanisms.vertical.market import VerticalMarket
+from eqsolve.mechanisms.vertical.propositions import INSTRUMENTS, PROPOSITIONS, Terms, matching_buy_back, terms
 from eqsolve.mechanisms.vertical.sales import ExpectedSales, expected_sales
+from eqsolve.mechanisms.vertical.simple import SimpleContract, best_wholesale_price
 from eqsolve.mechanisms.vertical.spatial import SpatialDemand
 from eqsolve.mechanisms.vertical.surplus import consumer_surplus
 
 __all__ = [
+    "INSTRUMENTS",
+    "PROPOSITIONS",
     "ConsumerChoice",
     "Contract",
+    "Coordination",
     "CustomDemand",
     "DenseShoppers",
     "ExpectedSales",
+    "Externalities",
+    "Externality",
+    "FirstBest",
     "LinearDemand",
     "MultiplicativeLinearDemand",
     "Parts",
     "ScaledDemand",
     "ScenarioDemand",
+    "SimpleContract",
     "SpatialDemand",
     "Surplus",
+    "Terms",
     "UniformShoppers",
     "VerticalDemand",
     "VerticalMarket",
+    "asymmetry_gain",
+    "best_wholesale_price",
     "consumer_surplus",
+    "coordinate",
     "dictated_price",
     "expected_sales",
+    "externalities",
+    "first_best",
+    "matching_buy_back",
+    "terms",
 ]

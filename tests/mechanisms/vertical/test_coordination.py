@@ -15,8 +15,10 @@ from eqsolve.mechanisms.vertical import (
     FirstBest,
     LinearDemand,
     ScaledDemand,
+    SpatialDemand,
     VerticalMarket,
     best_wholesale_price,
+    compare_welfare,
     coordinate,
     expected_sales,
     externalities,
@@ -265,3 +267,32 @@ def test_the_best_wholesale_price_against_a_fine_search():
     assert without.manufacturer_profit >= np.max(np.where(solved, manufacturer, -np.inf)) - 1e-9
     assert with_fee.certificate.certified
     assert "Best wholesale price" in str(with_fee)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_welfare_by_travel_cost_names_its_benchmark():
+    """Independent computation: two shopper densities, travel cost 2, a two-part tariff as benchmark."""
+    from eqsolve.demand import DiscreteTable
+
+    demand = SpatialDemand(10.0, 2.0, Uniform(0.0, 1.0), common=DiscreteTable([0.2, 6.0], [0.7, 0.3]))
+    bound = VerticalMarket(demand, cost=2.0, contract=Contract(2.0), highest_price=10.0)
+    found = compare_welfare(bound, [2.0])
+    np.testing.assert_allclose(found.plan["welfare"], 25.662277389157, rtol=1e-6)
+    np.testing.assert_allclose(found.plan["consumer surplus"], 9.190367129344313, rtol=1e-6)
+    np.testing.assert_allclose(found.wholesale_price, 2.1728790176939086, rtol=2e-4)
+    np.testing.assert_allclose(found.nash["chain profit"], 16.438763366358415, rtol=1e-6)
+    np.testing.assert_allclose(found.nash["welfare"], 26.068329826370775, rtol=3e-4)
+    assert not found.welfare_rises[0]
+    assert not found.surplus_rises[0]
+    assert "two-part tariff" in str(found)
+
+
+def test_what_cannot_be_compared_is_named():
+    with pytest.raises(TypeError, match="give a SpatialDemand"):
+        compare_welfare(market(), [1.0])
+    spatial = VerticalMarket(SpatialDemand(10.0, 2.0, Uniform(0.0, 1.0)), 2.0, Contract(2.0), 10.0)
+    with pytest.raises(ValueError, match="benchmark is 'cost'"):
+        compare_welfare(spatial, [1.0], "cost")
+    with pytest.raises(ValueError, match="numbers above zero"):
+        compare_welfare(spatial, [])

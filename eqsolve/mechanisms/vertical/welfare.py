@@ -31,7 +31,7 @@ REPORTED = ("chain profit", "consumer surplus", "welfare")
 class WelfareComparison:
     """The best plan and the equilibrium of outlets on their own, one entry per travel cost; `str()` prints a table.
 
-    **Fields:** `benchmark`: what outlets on their own pay. `travel_cost` [money/length], `wholesale_price` [money/unit].
+    **Fields:** `benchmark`: what outlets on their own pay. `travel_cost` [money/length]. `wholesale_price` [money].
     `plan` and `nash`: columns "price", "stock" (of outlet 1), "chain profit", "consumer surplus" and "welfare".
     `certified`: whether the equilibrium withstood every deviation; where it did not, no pure one may exist.
     """

@@ -6,6 +6,9 @@ own demand, and where it empties the outlet. Nodes of a Gauss rule are laid betw
 derivatives of all orders are right.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -20,6 +23,8 @@ from eqsolve.mechanisms.vertical._own import OwnDemand
 
 Vector = Float[Array, " points"]
 Number = Float[Array, ""]
+Points = list[tuple[Array, Array]]  # shocks and probabilities, each pair one number or a row
+ONE_BY_ONE = 4
 
 
 class Overflow(eqx.Module):
@@ -61,7 +66,7 @@ class Overflow(eqx.Module):
         return self.own.law.sf(self.own.shock(self.stock))
 
 
-def shock_nodes(overflow: Overflow, cuts: Vector, nodes: int) -> tuple[Vector, Vector]:
+def shock_points(overflow: Overflow, cuts: Sequence[Number], nodes: int) -> Points:
     """Shocks of the rival with their probabilities, from where it turns customers away to the last of `cuts`.
 
     `cuts` are overflows, in rising order; infinite ones stand for the largest possible shock.
@@ -69,17 +74,18 @@ def shock_nodes(overflow: Overflow, cuts: Vector, nodes: int) -> tuple[Vector, V
     law = overflow.own.law
     if isinstance(law, FiniteDemand):
         values, probabilities = law.scenarios()
-        return values, jnp.where(overflow.own.demand(values) > overflow.stock, probabilities, 0.0)
+        return [(values, jnp.where(overflow.own.demand(values) > overflow.stock, probabilities, 0.0))]
     low, high = reach(law)
     start = overflow.own.shock(overflow.stock)
-    beyond = overflow.unserved(cuts)
-    never = jnp.isinf(beyond)
-    beyond = jnp.where(never, 0.0, beyond)
-    ends = start + (beyond if overflow.own.slope is None else beyond / overflow.own.slope)
-    ends = jnp.where(never, high, ends)
     first = _between(start, low, high)
-    ends = jnp.concatenate([first[None], _between(ends, first, high)])
-    return nodes_between(law, ends, nodes)
+    ends = [first]
+    for cut in cuts:
+        beyond = overflow.unserved(cut)
+        never = jnp.isinf(beyond)
+        beyond = jnp.where(never, 0.0, beyond)
+        end = start + (beyond if overflow.own.slope is None else beyond / overflow.own.slope)
+        ends.append(_between(jnp.where(never, high, end), first, high))
+    return points_between(law, ends, nodes)
 
 
 def _between(x: Array, low: Number, high: Number) -> Array:
@@ -87,20 +93,29 @@ def _between(x: Array, low: Number, high: Number) -> Array:
     return jnp.where(x < low, low, jnp.where(x > high, high, x))
 
 
-def nodes_between(law: Distribution, ends: Vector, nodes: int) -> tuple[Vector, Vector]:
-    """Shocks from the first to the last of rising `ends` with their probabilities; all values of a finite law."""
+def points_between(law: Distribution, ends: Sequence[Number], nodes: int) -> Points:
+    """Shocks from the first to the last of rising `ends` with their probabilities; all values of a finite law.
+
+    Few nodes come one by one: in a batch, numbers run through one loop where short rows do not.
+    """
     if isinstance(law, FiniteDemand):
-        return law.scenarios()
+        return [law.scenarios()]
     if not isinstance(law, Uniform | Normal):
-        levels, weights = split_levels(law.cdf(ends), nodes)
+        levels, weights = split_levels(law.cdf(jnp.stack(ends)), nodes)
         shocks = law.ppf(levels)
-        return shocks, jnp.where((shocks > ends[0]) & (shocks < ends[-1]), weights, 0.0)
+        return [(shocks, jnp.where((shocks > ends[0]) & (shocks < ends[-1]), weights, 0.0))]
     legendre, shares = np.polynomial.legendre.leggauss(nodes)
-    t = jnp.asarray((legendre + 1) / 2, ends.dtype)
-    width = jnp.diff(ends)[:, None]
-    shocks = ends[:-1, None] + width * t
-    weights = width * jnp.asarray(shares / 2, ends.dtype) * law.pdf(shocks)
-    return jnp.ravel(shocks), jnp.ravel(weights)
+    pieces = [(low, high - low) for low, high in pairwise(ends)]
+    if nodes > ONE_BY_ONE:
+        low, width = (jnp.repeat(jnp.stack(parts), nodes) for parts in zip(*pieces, strict=True))
+        t, share = (np.tile(row, len(pieces)).astype(low.dtype) for row in ((legendre + 1) / 2, shares / 2))
+        rows = [(low + width * t, width * share)]
+    else:
+        table = [(float(x + 1) / 2, float(s) / 2) for x, s in zip(legendre, shares, strict=True)]
+        rows = [(low + width * t, width * share) for low, width in pieces for t, share in table]
+    if isinstance(law, Uniform):
+        return [(shock, weight / law.scale) for shock, weight in rows]
+    return [(shock, weight * law.pdf(shock)) for shock, weight in rows]
 
 
 def reach(law: Distribution) -> tuple[Number, Number]:
@@ -110,9 +125,9 @@ def reach(law: Distribution) -> tuple[Number, Number]:
     return jnp.where(low > -jnp.inf, low, law.ppf(eps)), jnp.where(high < jnp.inf, high, law.ppf(1 - eps))
 
 
-def edges(law: Distribution) -> Vector:
+def edges(law: Distribution) -> list[Number]:
     """The shocks at which the law's cdf has kinks or steps, in falling order."""
     if isinstance(law, FiniteDemand):
-        return law.scenarios()[0][::-1]
-    low, high = reach(law)
-    return jnp.stack([high, low])
+        values = law.scenarios()[0]
+        return [values[i] for i in reversed(range(values.shape[0]))]
+    return list(reversed(reach(law)))

@@ -39,6 +39,13 @@ class Parts(eqx.Module):
     mass: Pair | None = None
 
 
+class SteadyParts(Parts):
+    """Demand with added shocks (a slope of one), shares that no price moves, and no mass.
+
+    Expected sales then take a tenth of the time.
+    """
+
+
 class Surplus(eqx.Module):
     """What customers gain if all are served, at given prices and a given common shock.
 

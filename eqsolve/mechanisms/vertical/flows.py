@@ -9,7 +9,7 @@ from eqsolve.demand.distribution import Distribution
 from eqsolve.demand.joint import JointDiscrete
 from eqsolve.mechanisms.vertical._laws import common_nodes, marginal
 from eqsolve.mechanisms.vertical._own import OwnDemand
-from eqsolve.mechanisms.vertical._rival import Overflow, shock_nodes
+from eqsolve.mechanisms.vertical._rival import Overflow, shock_points
 from eqsolve.mechanisms.vertical._scenarios import joint_scenarios, realised
 from eqsolve.mechanisms.vertical.demand import Pair, VerticalDemand
 
@@ -61,7 +61,7 @@ def _given_common(demand: VerticalDemand, price: Pair, stock: Pair, common: Arra
         own.append(alone.mean())
         mass = None if parts.mass is None else parts.mass[outlet]
         overflow = Overflow(alone, parts.share[outlet], mass, stock[outlet])
-        shock, weight = shock_nodes(overflow, jnp.full(1, jnp.inf, stock.dtype), NODES)
+        [(shock, weight)] = shock_points(overflow, [jnp.full((), jnp.inf, stock.dtype)], NODES)
         spilled.append(jnp.sum(weight * overflow.at(shock)[1]))
     return jnp.stack(own), jnp.stack(spilled)
 

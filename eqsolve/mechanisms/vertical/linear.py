@@ -9,7 +9,7 @@ from eqsolve._checks import require_finite
 from eqsolve._fields import as_fields, per_entry, require_nonnegative, require_positive, require_values
 from eqsolve.demand.distribution import Distribution
 from eqsolve.demand.joint import JointDistribution
-from eqsolve.mechanisms.vertical.demand import Pair, Parts, VerticalDemand, own_shocks
+from eqsolve.mechanisms.vertical.demand import Pair, Parts, SteadyParts, VerticalDemand, own_shocks
 
 
 class _Linear(VerticalDemand):
@@ -78,7 +78,7 @@ class LinearDemand(_Linear):
     def parts(self, price: Pair, common: Float[Array, ""] | None = None) -> Parts:
         """Demand at these prices."""
         del common
-        return Parts(self.mean_demand(price), None, self.spill)
+        return SteadyParts(self.mean_demand(price), None, self.spill)
 
 
 class MultiplicativeLinearDemand(_Linear):

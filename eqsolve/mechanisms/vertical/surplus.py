@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from eqsolve.demand.joint import Independent, JointDiscrete
 from eqsolve.mechanisms.vertical._laws import common_nodes, given_rival, marginal
 from eqsolve.mechanisms.vertical._own import OwnDemand
-from eqsolve.mechanisms.vertical._rival import Overflow, edges, nodes_between, reach, shock_nodes
+from eqsolve.mechanisms.vertical._rival import Overflow, edges, points_between, reach, shock_points
 from eqsolve.mechanisms.vertical._scenarios import joint_scenarios, realised
 from eqsolve.mechanisms.vertical.demand import Pair, Surplus, VerticalDemand
 
@@ -75,16 +75,15 @@ def _outlet(
 
     def expected(own: OwnDemand, sent: Array, rebound: Array) -> Array:
         low, high = reach(own.law)
-        kinks = own.shock(jnp.stack([jnp.zeros_like(sent), jnp.maximum(stock - sent, 0.0)]))
-        ends = jnp.concatenate([low[None], jnp.clip(kinks, low, high), high[None]])
-        shock, weight = nodes_between(own.law, ends, NODES)
+        kinks = [own.shock(jnp.zeros_like(sent)), own.shock(jnp.maximum(stock - sent, 0.0))]
+        ends = [low, *(jnp.clip(kink, low, high) for kink in kinks), high]
+        [(shock, weight)] = points_between(own.law, ends, NODES)
         callers = jnp.maximum(own.demand(shock), 0.0) + sent
         gained = gain.level[outlet] + gain.slope[outlet] * shock + rebound
         return jnp.sum(weight * _served(stock, callers) * gained)
 
-    kinks = stock - jnp.maximum(alone.demand(edges(alone.law)), 0.0)
-    cuts = jnp.concatenate([kinks, jnp.full(1, jnp.inf, kinks.dtype)])
-    shock, weight = shock_nodes(overflow, cuts, NODES)
+    cuts = [stock - jnp.maximum(alone.demand(edge), 0.0) for edge in edges(alone.law)]
+    [(shock, weight)] = shock_points(overflow, [*cuts, jnp.full((), jnp.inf, stock.dtype)], NODES)
     rival, sent, _ = overflow.at(shock)
     some = rival > 0
     unserved = jnp.where(some, 1 - overflow.stock / jnp.where(some, rival, 1.0), 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
@@ -19,6 +20,18 @@ from eqsolve.expectation.rule import Rule
 
 if TYPE_CHECKING:
     from eqsolve.game import Game
+
+
+def as_stages(order: Iterable[Iterable[str]]) -> tuple[tuple[str, ...], ...]:
+    """The stages of play as tuples of players; raises for a text, which Python would take apart into letters."""
+    stages = [order] if isinstance(order, str) else list(order)
+    for stage in stages:
+        if isinstance(stage, str):
+            raise TypeError(
+                f"Game.order has the text {stage!r} where a list belongs; give one list of players per stage, such as"
+                ' [["leader"], ["follower 1", "follower 2"]].'
+            )
+    return tuple(map(tuple, stages))
 
 
 def check_game(game: Game) -> None:

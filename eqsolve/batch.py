@@ -195,6 +195,8 @@ def spread_axes(axes: PyTree, params: PyTree, where: str) -> PyTree:
 
 def _batched(params: PyTree, axes: PyTree) -> tuple[bool, ...]:
     """Which leaves are batched; raises where their batch axes do not fit together."""
+    if not jax.tree.leaves(params):
+        raise ValueError(f"batch: params is {params!r}, which holds no arrays; give one entry per game.")
     spread = jax.tree.leaves(spread_axes(axes, params, "batch"), is_leaf=lambda axis: axis is None)
     lengths: dict[str, int] = {}
     for (path, leaf), axis in zip(jax.tree_util.tree_leaves_with_path(params), spread, strict=True):

@@ -23,6 +23,7 @@ def envelope(function: ValueAndSlope) -> Callable[[PyTree, Array], Array]:
     at module level. `at` is a number or an array.
     **Returns:** a function `(params, at) -> value`. Its derivative in `at` is `slope`, its derivative in `params`
     automatic; second derivatives are those of `slope`. Forward and reverse mode.
+    **Errors:** `TypeError` for what is no function, and where it returns no pair.
     **Source:** the envelope theorem (Milgrom and Segal 2002, theorem 2).
 
     >>> @envelope
@@ -32,6 +33,8 @@ def envelope(function: ValueAndSlope) -> Callable[[PyTree, Array], Array]:
     >>> [float(jax.grad(best_use, argnums=1)(3.0, capacity)) for capacity in (1.0, 5.0)]
     [2.0, 0.0]
     """
+    if not callable(function):
+        raise TypeError(f"envelope: function is {function!r}; give a function (params, at) -> (value, slope).")
 
     @eqx.filter_custom_jvp
     def pair(params: PyTree, at: Array) -> tuple[Array, Array]:
@@ -52,6 +55,9 @@ def envelope(function: ValueAndSlope) -> Callable[[PyTree, Array], Array]:
         return (value, slope), (moved, slope_moved)
 
     def value(params: PyTree, at: Array) -> Array:
-        return pair(*jax.tree.map(jnp.asarray, (params, at)))[0]
+        found = pair(*jax.tree.map(jnp.asarray, (params, at)))
+        if not isinstance(found, tuple) or len(found) != 2:
+            raise TypeError(f"envelope: {function!r} returned {found!r}; return (value, slope).")
+        return found[0]
 
     return value

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from eqsolve._checks import as_array, as_parameters, float_dtype, unknown_name
-from eqsolve._game_checks import check_game
+from eqsolve._game_checks import as_stages, check_game
 from eqsolve.action import Action
 from eqsolve.bounds import BoundsFunction, Box, Limits, as_bounds
 from eqsolve.constraint import Linear, as_constraint
@@ -110,7 +110,7 @@ class Game(eqx.Module):
         self.bounds = as_bounds(bounds, dtype)
         self.pay = {player: _coefficients(f"pay[{player!r}]", given, dtype) for player, given in pay.items()}
         self.total = _coefficients("total", total, dtype)
-        self.order = (tuple(pay),) if order is None else tuple(tuple(stage) for stage in order)
+        self.order = (tuple(pay),) if order is None else as_stages(order)
         self.outcomes = outcomes
         self.rule = rule
         self.expected = expected

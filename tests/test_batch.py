@@ -200,6 +200,7 @@ def test_a_task_can_solve_and_certify():
         ("without a batch axis", 0, {"intercept": jnp.ones(()), "cost": jnp.ones((3, 3))}),
         ("no leaf of params is batched", None, {"intercept": jnp.ones(()), "cost": COSTS}),
         ("the batch axis comes first", {"intercept": 1, "cost": None}, {"intercept": jnp.ones((1, 2)), "cost": COSTS}),
+        ("holds no arrays", 0, None),
         ("empty batch axis", {"intercept": 0, "cost": None}, {"intercept": jnp.ones(0), "cost": COSTS}),
     ],
 )

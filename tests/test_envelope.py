@@ -49,3 +49,10 @@ def test_arrays_batches_and_precisions():
     np.testing.assert_allclose(total, slopes)
     single = jax.grad(best_use, argnums=1)(jax.tree.map(lambda x: x.astype(np.float32), PARAMS), jnp.float32(0.5))
     assert single.dtype == np.float32
+
+
+def test_what_is_no_value_function_is_named():
+    with pytest.raises(TypeError, match="envelope: function is 3"):
+        envelope(3)
+    with pytest.raises(TypeError, match=r"return \(value, slope\)"):
+        envelope(lambda params, k: params * k)(1.0, 2.0)

@@ -34,6 +34,8 @@ def test_players_and_outcomes_keep_their_declared_order():
         (r"pay\['f0'\].*does not broadcast", {"pay": {f"f{i}": {"profit": np.ones(2)} for i in range(3)}}),
         ("exactly one of `outcomes` and|exactly one of", {"expected": linear_outcomes}),
         ("list every player once", {"order": [["f0", "f1"]]}),
+        ("the text 'f0' where a list belongs", {"order": ["f0", "f1"]}),
+        ("the text 'f0' where a list belongs", {"order": "f0"}),
         ("nonlinear in the actions are not solved", {"constraint": "emission cap"}),
         ("lower 10.0, upper 0.0", {"bounds": eqs.Box({"quantity": 10.0}, {"quantity": 0.0})}),
         ("lower nan", {"bounds": eqs.Box({"quantity": np.nan}, {"quantity": 1.0})}),

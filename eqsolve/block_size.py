@@ -24,7 +24,7 @@ from eqsolve.starts import default_start
 DEFAULT = 2**20  # bytes, where measuring is not worth its time
 WORTH_MEASURING = 2**15  # games
 SMALLEST, LARGEST = 64, 4096
-BLOCKS_EACH, FINEST = 64, 256  # blocks per core are worth having, if none gets smaller than this
+BLOCKS_EACH, FINEST = 64, 512  # blocks per core are worth having, if none gets smaller than this
 CANDIDATES = tuple(2**power for power in (16, 18, 20, 22))
 ROWS = 16  # arrays in the measured loop
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 LANES = 16_384  # games per chunk, at most: enough to hide the cost of a call, few enough to deal out evenly
-FEWEST = 4096  # games per chunk that are worth a call, where every worker has one
+FEWEST = 8192  # games per chunk that are worth a call, where every worker has one
 ROUNDS = 4  # chunks per worker, if worth it: the last round leaves some of them idle
 BYTES = 128 * 2**20  # of parameters per chunk, at most
 

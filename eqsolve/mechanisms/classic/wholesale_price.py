@@ -98,7 +98,6 @@ class WholesalePrice(eqx.Module):
         return fields_table(self.settlement) + f"\nbest wholesale price {self.wholesale_price}, peaks {self.peaks}"
 
 
-@eqx.filter_jit
 def best_wholesale_price(channel: Channel, candidates: int = 8) -> WholesalePrice:
     r"""Find the wholesale price at which a newsvendor outlet earns the manufacturer most.
 
@@ -119,7 +118,12 @@ def best_wholesale_price(channel: Channel, candidates: int = 8) -> WholesalePric
     require_scalar(channel.price + channel.cost, "best_wholesale_price: channel.price + channel.cost")
     what = "best_wholesale_price: channel.cost - channel.salvage"
     require_values(channel.cost - channel.salvage, lambda x: x >= 0, what, "give a cost of the salvage value or more")
-    orders = jnp.maximum(support_grid(channel.demand), 0.0)
+    return _best(channel, demand, candidates)
+
+
+@eqx.filter_jit
+def _best(channel: Channel, demand: Continuous, candidates: int) -> WholesalePrice:
+    orders = jnp.maximum(support_grid(demand), 0.0)
     fixed = jax.lax.stop_gradient(channel)
     rising = jax.vmap(lambda y: _slope(fixed, y))(orders) > 0
     cells = jnp.flatnonzero(rising[:-1] & ~rising[1:], size=candidates, fill_value=-1)

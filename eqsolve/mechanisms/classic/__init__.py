@@ -13,6 +13,7 @@ from eqsolve.mechanisms.classic.hotelling import (
 )
 from eqsolve.mechanisms.classic.inverse_demand import InverseDemand, IsoelasticInverseDemand, LinearInverseDemand
 from eqsolve.mechanisms.classic.logit import LogitBertrand, logit_bertrand_equilibrium
+from eqsolve.mechanisms.classic.price_floor import CompetitiveOutlets, trade_stock
 from eqsolve.mechanisms.classic.public_good import (
     CobbDouglasPublicGood,
     QuasilinearPublicGood,
@@ -38,6 +39,7 @@ __all__ = [
     "BuyBack",
     "Channel",
     "CobbDouglasPublicGood",
+    "CompetitiveOutlets",
     "Cournot",
     "DemandSubstitution",
     "FailureRate",
@@ -71,6 +73,7 @@ __all__ = [
     "price_setting_outlet",
     "quasilinear_contributions",
     "revenue_sharing_terms",
+    "trade_stock",
     "tullock_equilibrium",
     "tullock_first_order_efforts",
 ]

@@ -56,7 +56,7 @@ def buy_back_contract(channel: Channel, buy_back: Any) -> BuyBack:
     buy-back, so that buying to return never pays, wherever $b < p + g_o$ and $c > v$.
     **Errors:** `ValueError` for $b > p + g_o$, where larger orders always pay; NaN where it is traced.
     **Source:** Pasternack, Optimal pricing and return policies for perishable commodities, *Marketing Science* 4
-    (1985), theorem 3, with partial credit for all units; Krishnan and Winter (paper 003), Proposition 2(b), for one
+    (1985), with partial credit for all units; Krishnan and Winter (paper 003), Proposition 2(b), for one
     outlet.
 
     >>> from eqsolve.demand.uniform import Uniform

@@ -25,7 +25,7 @@ def revenue_sharing_terms(channel: Channel, revenue_share: Any) -> Terms:
     $1 - \mu$ of it. With a penalty of its own the outlet fears stock-outs more than its share of revenue says, and the
     wholesale price is higher accordingly.
     **Source:** Cachon and Lariviere, Supply chain coordination with revenue-sharing contracts, *Management Science* 51
-    (2005), theorem 1 and section 6.
+    (2005).
 
     >>> from eqsolve.demand.uniform import Uniform
     >>> channel = Channel(10.0, 4.0, Uniform(50.0, 100.0))
@@ -44,7 +44,7 @@ def equivalent_buy_back(channel: Channel, terms: Terms) -> Terms:
 
     **Arguments:** `terms`: without a buy-back.
     **Errors:** `ValueError` where `terms` have a buy-back already.
-    **Source:** Cachon and Lariviere (2005), section 4.1.
+    **Source:** Cachon and Lariviere (2005).
 
     >>> from eqsolve.demand.uniform import Uniform
     >>> channel = Channel(10.0, 4.0, Uniform(50.0, 100.0))
@@ -73,7 +73,7 @@ def price_setting_outlet(chain: PriceSetter, terms: Terms) -> PriceSetter:
     plan.factor)`.
     **Errors:** `ValueError` at a share of 1, where the outlet has no reason to act (NaN where it is traced), and
     those of the newsvendor, as for a buy-back of the wholesale price or more.
-    **Source:** Cachon and Lariviere (2005), section 3; Petruzzi and Dada (1999) for the newsvendor.
+    **Source:** Cachon and Lariviere (2005); Petruzzi and Dada (1999) for the newsvendor.
 
     >>> from eqsolve.demand.uniform import Uniform
     >>> chain = AdditivePriceSetting(12.0, 1.0, cost=2.0, noise=Uniform(-3.0, 6.0))

@@ -181,7 +181,7 @@ def substitution_jacobian(params: DemandSubstitution, actions: Mapping[str, Arra
 
     With expected sales $S_i$: $dS_i/dy_i = P(R_i > y_i)$ and $dS_i/dy_j = -\alpha_{ji} P(D_j > y_j, R_i \le y_i)$.
 
-    **Source:** Netessine and Rudi (2003), the terms of the first-order conditions of propositions 1 and 2.
+    **Source:** Netessine and Rudi (2003), the terms of the first-order conditions.
     """
     stock = actions["stock"]
     out = params.customers(stock, params.demand) > stock

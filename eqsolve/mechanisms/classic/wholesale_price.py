@@ -57,7 +57,7 @@ def increasing_failure_rate(law: Continuous) -> FailureRate:
     function is rounded (probability below the square root of the precision) are left out.
     **Errors:** `TypeError` for a discrete law, whose failure rate is no function of this kind.
     **Source:** Lariviere and Porteus, Selling to the newsvendor, *Manufacturing & Service Operations Management* 3
-    (2001), definition 1.
+    (2001).
 
     >>> from eqsolve.demand.uniform import Uniform
     >>> bool(increasing_failure_rate(Uniform(0.0, 100.0)).holds)
@@ -107,7 +107,7 @@ def best_wholesale_price(channel: Channel, candidates: int = 8) -> WholesalePric
     and an order at its lower end is compared with them: selling nothing is the wholesale price $P$.
     **Errors:** `TypeError` for discrete demand: compare `channel.supporting_wholesale_prices` at its values instead.
     `ValueError` for a batch (use `jax.vmap` or `eqsolve.batch`) and for $c < v$; NaN where these are traced.
-    **Source:** Lariviere and Porteus (2001), theorems 1 and 2.
+    **Source:** Lariviere and Porteus (2001).
 
     >>> from eqsolve.demand.uniform import Uniform
     >>> found = best_wholesale_price(Channel(10.0, 4.0, Uniform(0.0, 100.0)))

@@ -21,13 +21,14 @@ from eqsolve.mechanisms.classic.channel import Channel, Settlement, Terms
 from eqsolve.mechanisms.newsvendor._roots import bisected, polished, support_grid
 
 Scalar = Float[Array, ""]
+APART = 4  # points of the grid between which the rise is measured
 
 
 class FailureRate(eqx.Module):
     """Whether the generalised failure rate of a law rises; `str()` prints a table.
 
-    **Fields:** `holds`: whether it nowhere falls by more than rounding. `margin`: its smallest rise from point to
-    point relative to its size there, zero where it is flat, negative where it falls. `place` [units]: where that is.
+    **Fields:** `holds`: whether it nowhere falls by more than rounding. `margin`: its smallest elasticity, the
+    rise in percent per percent of `x`: zero where it is flat, negative where it falls. `place` [units]: where that is.
     """
 
     holds: Bool[Array, ""]
@@ -66,14 +67,16 @@ def increasing_failure_rate(law: Continuous) -> FailureRate:
     _require_one(law)
     x = support_grid(law)
     rate = generalised_failure_rate(law, x)
+    low, high = x[:-APART], x[APART:]
     eps = jnp.finfo(x.dtype).eps
-    counted = (x[:-1] >= 0) & (law.sf(x[1:]) > eps**0.5) & (x[1:] > x[:-1]) & (law.cdf(x[:-1]) > 0)
-    size = jnp.maximum(rate[1:], rate[:-1])
-    rise = (rate[1:] - rate[:-1]) / jnp.where(counted & (size > 0), size, 1.0)
-    rise = jnp.where(counted & (size > 0), rise, jnp.inf)
-    worst = jnp.argmin(rise)
-    slack = 256 * eps
-    return FailureRate(holds=law._checked(rise[worst]) >= -slack, margin=law._checked(rise[worst]), place=x[worst])
+    counted = (low >= 0) & (high > low) & (law.cdf(low) > 0) & (law.sf(high) > eps**0.5)
+    size = jnp.where(counted, jnp.maximum(rate[APART:], rate[:-APART]), 1.0)
+    rise = jnp.where(counted, (rate[APART:] - rate[:-APART]) / jnp.where(size > 0, size, 1.0), jnp.inf)
+    step = jnp.where(counted, (high - low) / jnp.where(counted, high, 1.0), 1.0)
+    slopes = rise / jnp.maximum(step, eps**0.5)  # closer points would only magnify rounding
+    worst = jnp.argmin(slopes)
+    least = jnp.where(jnp.any(jnp.isnan(rise)), jnp.nan, jnp.min(rise))
+    return FailureRate(holds=law._checked(least) >= -256 * eps, margin=law._checked(slopes[worst]), place=high[worst])
 
 
 class WholesalePrice(eqx.Module):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import integrate, optimize, stats
 
-from eqsolve.demand import DiscreteTable, Gamma, LogNormal, Uniform, mixture
+from eqsolve.demand import DiscreteTable, Exponential, Gamma, LogNormal, Uniform, Weibull, mixture
 from eqsolve.mechanisms.classic.buy_back import buy_back_contract, buy_back_for_profit
 from eqsolve.mechanisms.classic.channel import Channel, Terms
 from eqsolve.mechanisms.classic.revenue_sharing import (
@@ -242,6 +242,16 @@ def test_uniform_demand_in_closed_form():
     slope = jax.grad(lambda cost: best_wholesale_price(Channel(10.0, cost, Uniform(0.0, 100.0))).wholesale_price)(4.0)
     np.testing.assert_allclose(slope, 0.5, rtol=1e-9)
     assert "peaks" in str(found)
+
+
+def test_the_margin_of_igfr_is_an_elasticity():
+    # h = x / mean for exponential demand, and h rises in proportion to x^0.7 for Weibull demand of shape 0.7
+    np.testing.assert_allclose(increasing_failure_rate(Exponential(5.0)).margin, 1.0, rtol=1e-6)
+    np.testing.assert_allclose(increasing_failure_rate(Weibull(0.7, 3.0)).margin, 0.7, rtol=1e-2)
+    # a density that falls from 5/8 to 1/8 at 1 takes the failure rate down with it
+    found = increasing_failure_rate(mixture((Uniform(0.0, 1.0), Uniform(0.0, 4.0)), [0.5, 0.5]))
+    assert not found.holds
+    np.testing.assert_allclose(found.place, 1.0, atol=0.01)
 
 
 @pytest.mark.slow

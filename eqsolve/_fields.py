@@ -72,6 +72,22 @@ def require_nonnegative(value: Array, what: str) -> None:
     require_values(value, lambda x: x >= 0, what, "give numbers of zero or more")
 
 
+def require_probabilities(value: Array | None, scenarios: int, what: str) -> None:
+    """Raise where `value` is not one probability per scenario, with sum one; None stands for equal ones."""
+    if value is None:
+        return
+    if value.shape != (scenarios,):
+        raise ValueError(
+            f"{what} has shape {value.shape}, but demand has {scenarios} scenarios; give one probability per scenario,"
+            " or None for equal ones."
+        )
+    require_nonnegative(value, what)
+    slack = float(jnp.finfo(value.dtype).eps) ** 0.5
+    require_values(
+        jnp.sum(value), lambda total: np.abs(total - 1) <= slack, f"The sum of {what}", "divide them by their sum"
+    )
+
+
 def player_names(names: Iterable[str] | None, count: int, what: str, stem: str) -> tuple[str, ...]:
     """`names` as a tuple of `count` different names; by default the stem and a number, counted from one."""
     if names is None:

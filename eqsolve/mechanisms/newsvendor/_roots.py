@@ -6,8 +6,22 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from eqsolve.demand.distribution import Distribution
+
 Values = Float[Array, "*batch"]
 Function = Callable[[Values], Values]
+GRID = 2001
+
+
+def support_grid(law: Distribution) -> Float[Array, " grid"]:
+    """Points over the support, in rising order: half evenly spaced in value, half in probability; no derivatives."""
+    law = jax.lax.stop_gradient(law)
+    low, high = law.support()
+    eps = jnp.finfo(low.dtype).eps
+    first = jnp.where(jnp.isfinite(low), low, law.ppf(eps))
+    last = jnp.where(jnp.isfinite(high), high, law.ppf(1 - eps))
+    share = jnp.linspace(0.0, 1.0, GRID // 2 + 1, dtype=low.dtype)
+    return jnp.sort(jnp.concatenate([first + share * (last - first), law.ppf(share[1:-1])]))
 
 
 def bisected(function: Function, low: Values, high: Values) -> tuple[Values, Values]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from eqsolve._checks import require_finite
@@ -21,6 +20,7 @@ from eqsolve._fields import (
     player_names,
     require_nonnegative,
     require_positive,
+    require_probabilities,
     require_values,
 )
 from eqsolve.action import Action
@@ -106,7 +106,7 @@ class CompetingNewsvendors(eqx.Module):
             self.spill, lambda s: (s >= 0) & (s <= 1), "CompetingNewsvendors.spill", "give shares between 0 and 1"
         )
         require_nonnegative(self.demand, "CompetingNewsvendors.demand")
-        _check_probabilities(self)
+        require_probabilities(self.probabilities, self.demand.shape[0], "CompetingNewsvendors.probabilities")
 
     @property
     def cost(self) -> Float[Array, " outlets"]:
@@ -223,22 +223,3 @@ def _nodes(params: CompetingNewsvendors) -> tuple[Array, Array]:
 
 
 SCENARIOS = Scenarios(_nodes)
-
-
-def _check_probabilities(market: CompetingNewsvendors) -> None:
-    what, scenarios = "CompetingNewsvendors.probabilities", market.demand.shape[0]
-    if market.probabilities is None:
-        return
-    if market.probabilities.shape != (scenarios,):
-        raise ValueError(
-            f"{what} has shape {market.probabilities.shape}, but demand has {scenarios} scenarios; give one probability"
-            " per scenario, or None for equal ones."
-        )
-    require_nonnegative(market.probabilities, what)
-    slack = float(jnp.finfo(market.probabilities.dtype).eps) ** 0.5
-    require_values(
-        jnp.sum(market.probabilities),
-        lambda total: np.abs(total - 1) <= slack,
-        f"The sum of {what}",
-        "divide them by their sum",
-    )

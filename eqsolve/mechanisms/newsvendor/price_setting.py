@@ -18,10 +18,9 @@ from eqsolve._checks import require_finite
 from eqsolve._fields import as_fields, require_nonnegative, require_positive, require_scalar, require_values
 from eqsolve._tables import fields_table
 from eqsolve.demand.distribution import Distribution
-from eqsolve.mechanisms.newsvendor._roots import bisected, polished
+from eqsolve.mechanisms.newsvendor._roots import bisected, polished, support_grid
 
 Scalar = Float[Array, ""]
-GRID = 2001
 
 
 class PricePlan(eqx.Module):
@@ -106,7 +105,7 @@ class _PriceSetting(eqx.Module):
         slope at 2000 points, half of them evenly spaced in z, half in probability: two stationary points between
         neighbours go unseen.
         """
-        factors = _grid(self.noise)
+        factors = support_grid(self.noise)
         fixed = jax.lax.stop_gradient(self)
         slopes = jax.vmap(fixed._marginal)(factors)
         positive = slopes > 0
@@ -138,17 +137,6 @@ class _PriceSetting(eqx.Module):
             stationary=jnp.where(found, roots, jnp.nan),
             peaks=found & falls,
         )
-
-
-def _grid(noise: Distribution) -> Float[Array, " grid"]:
-    """Points over the support: evenly spaced in value and in probability."""
-    noise = jax.lax.stop_gradient(noise)
-    low, high = noise.support()
-    eps = jnp.finfo(low.dtype).eps
-    first = jnp.where(jnp.isfinite(low), low, noise.ppf(eps))
-    last = jnp.where(jnp.isfinite(high), high, noise.ppf(1 - eps))
-    share = jnp.linspace(0.0, 1.0, GRID // 2 + 1, dtype=low.dtype)
-    return jnp.sort(jnp.concatenate([first + share * (last - first), noise.ppf(share[1:-1])]))
 
 
 def _fields(owner: str, **given: Any) -> dict[str, Any]:

@@ -5,6 +5,14 @@ from eqsolve.mechanisms.vertical.contract import Contract, dictated_price
 from eqsolve.mechanisms.vertical.coordinate import Coordination, coordinate
 from eqsolve.mechanisms.vertical.custom import CustomDemand, ScenarioDemand
 from eqsolve.mechanisms.vertical.demand import Parts, ScaledDemand, Surplus, VerticalDemand
+from eqsolve.mechanisms.vertical.effort import DemandFunction, EffortDemand, PriceEffort, RootEffortDemand
+from eqsolve.mechanisms.vertical.effort_contract import EffortContract, coordinate_effort
+from eqsolve.mechanisms.vertical.effort_incentives import (
+    EffortBalance,
+    EffortExternalities,
+    effort_balance,
+    effort_externalities,
+)
 from eqsolve.mechanisms.vertical.externality import Externalities, Externality, externalities
 from eqsolve.mechanisms.vertical.first_best import FirstBest, asymmetry_gain, first_best
 from eqsolve.mechanisms.vertical.linear import LinearDemand, MultiplicativeLinearDemand
@@ -23,7 +31,12 @@ __all__ = [
     "Contract",
     "Coordination",
     "CustomDemand",
+    "DemandFunction",
     "DenseShoppers",
+    "EffortBalance",
+    "EffortContract",
+    "EffortDemand",
+    "EffortExternalities",
     "ExpectedSales",
     "Externalities",
     "Externality",
@@ -31,6 +44,8 @@ __all__ = [
     "LinearDemand",
     "MultiplicativeLinearDemand",
     "Parts",
+    "PriceEffort",
+    "RootEffortDemand",
     "ScaledDemand",
     "ScenarioDemand",
     "SimpleContract",
@@ -46,7 +61,10 @@ __all__ = [
     "compare_welfare",
     "consumer_surplus",
     "coordinate",
+    "coordinate_effort",
     "dictated_price",
+    "effort_balance",
+    "effort_externalities",
     "expected_sales",
     "externalities",
     "first_best",

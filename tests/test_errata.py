@@ -5,9 +5,20 @@ import numpy as np
 import pytest
 
 import eqsolve as eqs
+from eqsolve.demand import Uniform
 from eqsolve.mechanisms.newsvendor import CompetingNewsvendors
 from eqsolve.mechanisms.newsvendor.competing_exact import equilibrium_ends, reply_interval
-from eqsolve.mechanisms.vertical import PriceEffort, RootEffortDemand, effort_balance, effort_externalities
+from eqsolve.mechanisms.vertical import (
+    Contract,
+    LinearDemand,
+    PriceEffort,
+    RootEffortDemand,
+    VerticalMarket,
+    effort_balance,
+    effort_externalities,
+    expected_sales,
+    externalities,
+)
 
 
 def evenly(points):
@@ -81,3 +92,71 @@ def test_003_the_terms_that_lower_effort_are_those_of_equation_4_not_3():
     distortion = -(price - 2) * slope * (g / b - f / e)
     assert distortion < -0.5
     np.testing.assert_allclose(found.vertical_effort + found.horizontal_effort, distortion, rtol=1e-12)
+
+
+# first-best prices and stocks of demand 10 - p + g p' + U[-3, 3], spill 0.2, cost 2, computed independently
+USUAL = (0.5, 10.88634975164335, 6.2865295296348425)
+BALANCED = (0.06821204176412617, 6.1895850323018955, 5.109657761342581)
+
+
+def linear_incentives(case, **contract):
+    """Expected sales, and the externalities under a contract, at a symmetric plan."""
+    cross, price, stock = case
+    demand = LinearDemand(10.0, 1.0, cross, 0.2, shocks=Uniform(-3.0, 6.0))
+    market = VerticalMarket(demand, cost=2.0, contract=Contract(**contract), highest_price=14.0)
+    plan = np.full(2, price), np.full(2, stock)
+    return expected_sales(market, *plan), externalities(market, *plan)
+
+
+def test_003_a_two_part_tariff_is_efficient_where_the_price_externality_vanishes():
+    with jax.enable_x64(True):
+        sales, found = linear_incentives(BALANCED, wholesale_price=2.267531293436626, fee=12.576623400892926)
+        np.testing.assert_allclose(sales.d_price[1, 0], 0.0, atol=1e-7)
+        for part in (found.price, found.stock):  # `test_coordination.py` has the search of all deviations
+            np.testing.assert_allclose(part.collective, 0.0, atol=1e-6)
+            np.testing.assert_allclose(part.private, 0.0, atol=1e-6)
+        _, usual = linear_incentives(USUAL, wholesale_price=2.0)
+        assert np.all(usual.price.private < -1.0)
+
+
+def test_003_the_printed_buy_back_contract_makes_outlets_order_more():
+    with jax.enable_x64(True):
+        _, price, stock = USUAL
+        sales, _ = linear_incentives(USUAL, wholesale_price=2.0)
+        sold, out, drain = float(sales.sales[0]), float(sales.stockout[0]), float(sales.d_stock[1, 0])
+        # (13) as printed, w - c - b (1 - s) - p drain = 0, and (14), p Et + b (y - Et) - w y = 0
+        system = np.array([[1.0, -(1 - out)], [-stock, stock - sold]])
+        w, b = np.linalg.solve(system, [2.0 + price * drain, -price * sold])
+        np.testing.assert_allclose([w, b], [11.309, 12.328], atol=1e-3)
+        assert b > price  # a unit left over brings more than a unit sold
+        _, printed = linear_incentives(USUAL, wholesale_price=w, buy_back=b)
+        np.testing.assert_allclose(printed.stock.private, -2 * price * drain, rtol=1e-5)
+        assert np.all(printed.stock.private > 0.7)
+        _, right = linear_incentives(USUAL, wholesale_price=price * out + 4.0 * (1 - out), buy_back=4.0)
+        np.testing.assert_allclose(right.stock.private, 0.0, atol=1e-6)
+
+
+def test_003_without_a_fee_outlets_keep_a_rent_or_are_indifferent():
+    with jax.enable_x64(True):
+        _, price, stock = USUAL
+        sales, _ = linear_incentives(USUAL, wholesale_price=2.0)
+        sold, out = float(sales.sales[0]), float(sales.stockout[0])
+        assert sold > out * stock + 1.0
+        for b in (0.0, 4.0, price):
+            w = price * out + b * (1 - out)
+            rent = price * sold + b * (stock - sold) - w * stock
+            np.testing.assert_allclose(rent, (price - b) * (sold - out * stock), atol=1e-9)
+        for stock_instead in (0.0, 2.0, stock, 9.0):  # at b = w = p nothing is earned, whatever is ordered
+            demand = LinearDemand(10.0, 1.0, 0.5, 0.2, shocks=Uniform(-3.0, 6.0))
+            market = VerticalMarket(demand, 2.0, Contract(price, buy_back=price), highest_price=14.0)
+            actions = {"price": np.full(2, price), "stock": np.array([stock_instead, stock])}
+            np.testing.assert_allclose(market.game().expect(actions)["outlet profit"][0], 0.0, atol=1e-12)
+
+
+def test_003_the_first_two_terms_of_equation_17_do_not_vanish_at_the_first_best():
+    with jax.enable_x64(True):
+        sales, found = linear_incentives(USUAL, wholesale_price=2.0, revenue_royalty=0.25)
+        worth = 0.25 * USUAL[1] * sales.d_price[1, 0]
+        np.testing.assert_allclose(found.price.collective + found.price.vertical, worth, rtol=1e-5)
+        np.testing.assert_allclose(found.price.private, -3 * worth, rtol=1e-5)
+        assert np.all(worth > 0.5)

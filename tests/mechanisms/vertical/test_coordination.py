@@ -163,17 +163,6 @@ def test_externalities_with_every_instrument_and_salvage():
         externalities(dataclasses.replace(bound, goodwill=jnp.ones(2)), price, stock)
 
 
-def test_footnote_21_of_the_paper_does_not_hold():
-    """It says that the first two terms of (17) vanish at the first best; their sum is mu p dEt2/dp1."""
-    shared = market(revenue_royalty=0.25)
-    found = externalities(shared, jnp.full(2, PLAN[0]), jnp.full(2, PLAN[1]))
-    plan = described(shared, *map(jnp.asarray, PLAN))
-    first_two = found.price.collective + found.price.vertical
-    np.testing.assert_allclose(first_two, 0.25 * PLAN[0] * plan.cross, rtol=1e-5)
-    np.testing.assert_allclose(found.price.private, -0.75 * PLAN[0] * plan.cross, rtol=1e-5)
-    assert plan.cross > 0.3
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_fifty_random_markets_are_coordinated_by_every_proposition():

@@ -85,10 +85,10 @@ def coordinate(
     **Errors:** `TypeError` and `ValueError` that name what is wrong; `ValueError` where no first best was found.
     **Source:** Krishnan and Winter (paper 003), propositions 1 to 5, corrected as in ERRATA.md.
 
-    >>> from eqsolve.demand import Uniform
+    >>> from eqsolve.demand.joint import JointTable
     >>> from eqsolve.mechanisms.vertical import LinearDemand
-    >>> demand = LinearDemand(10.0, 1.0, 0.5, 0.2, shocks=Uniform(-3.0, 6.0))
-    >>> market = VerticalMarket(demand, cost=2.0, contract=Contract(2.0), highest_price=14.0)
+    >>> shocks = JointTable([[-2.0, 2.0], [2.0, -2.0], [0.0, 0.0]], [0.25, 0.25, 0.5])
+    >>> market = VerticalMarket(LinearDemand(10.0, 1.0, 0.5, 0.2, shocks), 2.0, Contract(2.0), highest_price=14.0)
     >>> found = coordinate(market, ["wholesale price", "fee", "price restraint"])
     >>> found.implements, found.binding
     (True, 'floor')

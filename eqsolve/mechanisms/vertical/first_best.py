@@ -62,12 +62,13 @@ def first_best(market: VerticalMarket) -> FirstBest:
     **Status:** `solved` is false where the search failed; the plan then counts for nothing.
     **Source:** Krishnan and Winter (paper 003), equation (7) and section 3.3.
 
-    >>> from eqsolve.demand import Uniform
+    >>> from eqsolve.demand.joint import JointTable
     >>> from eqsolve.mechanisms.vertical import Contract, LinearDemand, VerticalMarket
-    >>> demand = LinearDemand(10.0, 1.0, 0.5, 0.2, shocks=Uniform(-3.0, 6.0))
+    >>> shocks = JointTable([[-2.0, 2.0], [2.0, -2.0], [0.0, 0.0]], [0.25, 0.25, 0.5])
+    >>> demand = LinearDemand(10.0, 1.0, 0.5, 0.2, shocks)
     >>> plan = first_best(VerticalMarket(demand, cost=2.0, contract=Contract(2.0), highest_price=14.0))
-    >>> bool(plan.solved), bool(plan.cross > 0)
-    (True, True)
+    >>> bool(plan.solved), bool(plan.cross > 0), round(float(plan.price), 1)
+    (True, True, 11.0)
     """
     game = symmetric_game(market)
     found = solve_first_best(game)
@@ -94,10 +95,10 @@ def asymmetry_gain(market: VerticalMarket, plan: FirstBest) -> Scalar:
     **Arguments:** `plan`: from `first_best(market)`.
     **Source:** Krishnan and Winter (paper 003), section 3.3 and footnote 16.
 
-    >>> from eqsolve.demand import Uniform
+    >>> from eqsolve.demand.joint import JointTable
     >>> from eqsolve.mechanisms.vertical import Contract, LinearDemand, VerticalMarket
-    >>> demand = LinearDemand(10.0, 1.0, 0.2, 0.1, shocks=Uniform(-3.0, 6.0))
-    >>> market = VerticalMarket(demand, cost=2.0, contract=Contract(2.0), highest_price=10.0)
+    >>> shocks = JointTable([[-2.0, 2.0], [2.0, -2.0], [0.0, 0.0]], [0.25, 0.25, 0.5])
+    >>> market = VerticalMarket(LinearDemand(10.0, 1.0, 0.5, 0.2, shocks), 2.0, Contract(2.0), highest_price=14.0)
     >>> float(asymmetry_gain(market, first_best(market))) < 1e-3
     True
     """

@@ -58,14 +58,6 @@ def best_wholesale_price(market: VerticalMarket, fee: bool = True, solver: Solve
     **Errors:** `ValueError` where no wholesale price leads to an equilibrium that the solver finds.
     **Source:** Krishnan and Winter (paper 003), sections 3.2 and 3.4; Lariviere and Porteus, Selling to the newsvendor
     (2001), for the case without a fee.
-
-    >>> from eqsolve.demand import Uniform
-    >>> from eqsolve.mechanisms.vertical import LinearDemand
-    >>> demand = LinearDemand(10.0, 1.0, 0.5, 0.2, shocks=Uniform(-3.0, 6.0))
-    >>> market = VerticalMarket(demand, cost=2.0, contract=Contract(2.0), highest_price=14.0)
-    >>> with_fee, without = best_wholesale_price(market), best_wholesale_price(market, fee=False)
-    >>> with_fee.chain_profit > without.chain_profit
-    True
     """
     low, high = 0.0, float(market.highest_price)
     best = (-np.inf, np.nan)

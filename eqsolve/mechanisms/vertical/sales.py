@@ -45,10 +45,6 @@ class ExpectedSales(eqx.Module):
     d_stock: Table
     stockout: Pair
 
-    def weighted(self, weight: Any) -> "ExpectedSales":
-        """Everything times a probability."""
-        return jax.tree.map(lambda value: weight * value, self)
-
 
 def expected_sales(model: Any, price: Any, stock: Any) -> ExpectedSales:
     r"""Expected sales of both outlets with their slopes in prices and stocks.

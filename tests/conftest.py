@@ -3,13 +3,6 @@
 import sys
 from pathlib import Path
 
-for folder in (
-    "",
-    "constraint",
-    "demand",
-    "demand/joint",
-    "expectation",
-    "mechanisms/newsvendor",
-    "mechanisms/vertical",
-):
+MECHANISMS = ("mechanisms/newsvendor", "mechanisms/vertical")
+for folder in ("", "constraint", "demand", "demand/joint", "expectation", *MECHANISMS):
     sys.path.insert(0, str(Path(__file__).parent / folder))

@@ -13,6 +13,7 @@ from eqsolve.mechanisms.vertical import (
     LinearDemand,
     PriceEffort,
     RootEffortDemand,
+    SpatialDemand,
     VerticalMarket,
     effort_balance,
     effort_externalities,
@@ -160,3 +161,17 @@ def test_003_the_first_two_terms_of_equation_17_do_not_vanish_at_the_first_best(
         np.testing.assert_allclose(found.price.collective + found.price.vertical, worth, rtol=1e-5)
         np.testing.assert_allclose(found.price.private, -3 * worth, rtol=1e-5)
         assert np.all(worth > 0.5)
+
+
+def test_003_shoppers_on_the_line_go_to_the_outlet_they_prefer():
+    """Counted one by one: the first choice, and who of those would also buy at the other outlet."""
+    reservation, travel, price = 10.0, 6.0, (3.0, 4.5)
+    place = evenly(100_000)
+    gain = np.stack([reservation - price[0] - travel * place, reservation - price[1] - travel * (1 - place)])
+    first = np.mean((gain[0] >= gain[1]) & (gain[0] >= 0))
+    shared = np.mean((gain[0] >= gain[1]) & (gain[1] >= 0))
+    near, far = min((reservation - price[0]) / travel, 1.0), max(1 - (reservation - price[1]) / travel, 0.0)
+    assert abs((near + far) / 2 - first) > 0.08  # the printed indifferent shopper: 0.542 in place of 0.625
+    assert abs((near - far) - shared) > 0.3  # the printed overlap: everybody within reach of both
+    parts = SpatialDemand(reservation, travel, Uniform(0.0, 1.0)).parts(np.array(price), None)
+    np.testing.assert_allclose([parts.level[0], parts.mass[0]], [first, shared], atol=2e-5)

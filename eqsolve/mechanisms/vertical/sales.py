@@ -45,10 +45,6 @@ class ExpectedSales(eqx.Module):
     d_stock: Table
     stockout: Pair
 
-    def weighted(self, weight: Any) -> "ExpectedSales":
-        """Everything times a probability."""
-        return jax.tree.map(lambda value: weight * value, self)
-
 
 def expected_sales(model: Any, price: Any, stock: Any) -> ExpectedSales:
     r"""Expected sales of both outlets with their slopes in prices and stocks.
@@ -63,8 +59,9 @@ def expected_sales(model: Any, price: Any, stock: Any) -> ExpectedSales:
     >>> from eqsolve.demand import Uniform
     >>> from eqsolve.mechanisms.vertical import LinearDemand
     >>> demand = LinearDemand(10.0, 1.0, 0.5, 0.2, shocks=Uniform(-3.0, 6.0))
-    >>> expected_sales(demand, [8.0, 8.0], [7.0, 7.0]).sales.round(3).tolist()
-    [5.681, 5.681]
+    >>> found = expected_sales(demand, [8.0, 8.0], [7.0, 7.0])
+    >>> [round(float(sales), 2) for sales in found.sales]
+    [5.71, 5.71]
     """
     demand = model if isinstance(model, VerticalDemand) else getattr(model, "demand", None)
     if not isinstance(demand, VerticalDemand):

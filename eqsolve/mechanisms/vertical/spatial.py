@@ -46,7 +46,7 @@ class SpatialDemand(VerticalDemand):
     >>> from eqsolve.demand import Uniform
     >>> demand = SpatialDemand(10.0, travel_cost=6.0, shocks=Uniform(0.0, 1.0))
     >>> parts = demand.parts(jnp.array([3.0, 4.5]), None)
-    >>> parts.level.tolist(), parts.mass.round(4).tolist()
+    >>> parts.level.tolist(), [round(float(mass), 4) for mass in parts.mass]
     ([0.625, 0.375], [0.5417, 0.375])
     """
 

@@ -228,11 +228,12 @@ def test_second_derivatives_against_differences():
         np.testing.assert_allclose(jnp.moveaxis((up - down) / (2 * step)[:, None, None], 0, -1), second, atol=1e-6)
 
 
-def test_single_precision():
-    demand, price, stock, sales, *_ = CASES["consumer choice"]
+@pytest.mark.parametrize("name", ["linear", "consumer choice"])
+def test_single_precision(name):
+    demand, price, stock, sales, *_ = CASES[name]
     single = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), demand)
     found = eqx.filter_jit(expected_sales)(single, jnp.float32(jnp.array(price)), jnp.float32(jnp.array(stock)))
-    assert found.sales.dtype == jnp.float32
+    assert found.sales.dtype == found.d_price.dtype == jnp.float32
     np.testing.assert_allclose(found.sales, sales, rtol=2e-6)
 
 

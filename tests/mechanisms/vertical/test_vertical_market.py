@@ -52,6 +52,7 @@ def test_linear_market_without_a_contract_that_coordinates():
     np.testing.assert_allclose(found.outcomes["stockout probability"], 0.25020241569455803, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_consumer_choice_market():
     game = VerticalMarket(CHOICE, cost=0.2, contract=Contract(0.2), highest_price=1.0).game()
     found = eqs.solve_nash(game, solver=SMOOTH)

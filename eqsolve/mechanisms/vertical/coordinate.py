@@ -122,7 +122,7 @@ def coordinate(
         certificate=certificate,
         reason=_reason(market, plan, found, used, implements, binding),
     )
-    return result if implements else _best_reached(market, result, used)
+    return result if implements else _best_reached(market, result, used, share)
 
 
 def _framed(market: VerticalMarket) -> VerticalMarket:
@@ -185,16 +185,24 @@ def _reason(
     )
 
 
-def _best_reached(market: VerticalMarket, result: Coordination, used: set[str]) -> Coordination:
+def _best_reached(market: VerticalMarket, result: Coordination, used: set[str], share: float) -> Coordination:
     """The best contract of a simple form; others are left as they are, uncertified."""
     if used & (RESTRAINTS | {"buy-back", "royalty"}):
         return result
-    reached = best_wholesale_price(market, fee=bool(used & {"fee", "revenue royalty"}))
+    shared = "revenue royalty" in used
+    reached = best_wholesale_price(market, fee=shared or "fee" in used)
+    contract, rent = reached.contract, reached.outlet_profit
+    if shared:
+        # the share scales what outlets earn under a wholesale price that is lower by it: choices stay, profits move
+        rent = (1 - share) * (rent + float(contract.fee))
+        fee = rent if "fee" in used else 0.0
+        contract = Contract((1 - share) * contract.wholesale_price, fee=fee, revenue_royalty=share)
+        rent -= fee
     return dataclasses.replace(
         result,
-        contract=reached.contract,
-        rent=reached.outlet_profit,
-        manufacturer_profit=reached.manufacturer_profit,
+        contract=contract,
+        rent=rent,
+        manufacturer_profit=reached.chain_profit - 2 * rent,
         certificate=reached.certificate,
         reached=reached,
     )

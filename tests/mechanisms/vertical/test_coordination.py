@@ -216,6 +216,11 @@ def test_coordinate_tells_what_holds_and_what_cannot():
     np.testing.assert_allclose(alone.reached.outlet_profit, 0.0, atol=1e-9)
     shared = coordinate(bound, ["wholesale price", "revenue royalty"])
     assert "changes no choice" in shared.reason
+    under = bound.with_contract(shared.contract).game()
+    found = under.expect(shared.reached.nash.actions)
+    np.testing.assert_allclose(found["outlet profit"][0], shared.rent, rtol=1e-9)
+    np.testing.assert_allclose(found["manufacturer profit"], shared.manufacturer_profit, rtol=1e-9)
+    assert eqs.certify(under, shared.reached.nash.actions).certified
     with pytest.raises(ValueError, match="share is 2"):
         coordinate(bound, PROPOSITIONS["2b"], share=2.0)
 

@@ -158,7 +158,7 @@ def test_contracts_move_money_between_the_parties_alone():
     np.testing.assert_allclose(one, other, rtol=1e-13)
 
 
-@pytest.mark.parametrize("goodwill", [None, 0.1])
+@pytest.mark.parametrize("goodwill", [None, pytest.param(0.1, marks=pytest.mark.slow)])
 def test_the_supplied_jacobian(goodwill):
     market = VerticalMarket(
         CHOICE, 0.2, Contract(0.3, 0.01, 0.1, 0.02, [0.1, 0.2]), 1.0, salvage=0.05, goodwill=goodwill

@@ -2,10 +2,11 @@
 
     python benchmarks/vertical.py [--games 100000]
 
-Demand is a - b p + g p' + shock, cut at zero, with a from 8 to 12, b from 0.8 to 1.5, g from 0.1 to 0.5, a spill share
-from 0 to 0.5, a cost of 1 to 3 that is also the wholesale price, and shocks that are independent, uniform of half-width 1
-to 3 or normal of the same variance. Prices are between 0 and a / (b - g), at which nobody buys from equals. The games start
-in the middle of their bounds. A sample is searched for deviations; its time stands beside that of solving it.
+Demand is a - b p + g p' + shock, cut at zero, with a from 8 to 12, b from 0.8 to 1.5, g from 0.1 to 0.5, a spill
+share from 0 to 0.5, a cost of 1 to 3 that is also the wholesale price, and shocks that are independent, uniform of
+half-width 1 to 3 or normal of the same variance. Prices are between 0 and a / (b - g), at which nobody buys from
+equals. The games start in the middle of their bounds. A sample is searched for deviations; its time stands beside
+that of solving it.
 """
 
 import dataclasses

@@ -22,7 +22,6 @@ from eqsolve.mechanisms.vertical.sales import ExpectedSales, expected_sales
 from eqsolve.mechanisms.vertical.simple import SimpleContract, best_wholesale_price
 from eqsolve.mechanisms.vertical.spatial import SpatialDemand
 from eqsolve.mechanisms.vertical.surplus import consumer_surplus
-from eqsolve.mechanisms.vertical.welfare import WelfareComparison, compare_welfare
 
 __all__ = [
     "INSTRUMENTS",
@@ -55,10 +54,8 @@ __all__ = [
     "UniformShoppers",
     "VerticalDemand",
     "VerticalMarket",
-    "WelfareComparison",
     "asymmetry_gain",
     "best_wholesale_price",
-    "compare_welfare",
     "consumer_surplus",
     "coordinate",
     "coordinate_effort",

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 import eqsolve as eqs
-from eqsolve.demand import Uniform
+from eqsolve.demand import DiscreteTable, Uniform
 from eqsolve.mechanisms.vertical import (
     PROPOSITIONS,
+    ConsumerChoice,
     Contract,
     FirstBest,
     LinearDemand,
     ScaledDemand,
-    SpatialDemand,
+    UniformShoppers,
     VerticalMarket,
     best_wholesale_price,
-    compare_welfare,
     coordinate,
     expected_sales,
     externalities,
@@ -141,6 +141,30 @@ def test_externalities_make_up_the_difference_of_marginal_profits():
     assert abs(as_printed - float(bought.stock.private[0])) > 1.0
 
 
+@pytest.mark.slow
+def test_externalities_where_consumers_choose():
+    """Independent computation at p = (0.55, 0.62), y = (0.7, 0.6), w = 0.3; b = 0.15 and mu = 0.25 in turn."""
+    common = DiscreteTable([0.6, 1.0, 1.4], [0.3, 0.4, 0.3])
+    demand = ConsumerChoice(UniformShoppers(), Uniform(0.5, 1.0), common)
+    price, stock = jnp.array([0.55, 0.62]), jnp.array([0.7, 0.6])
+    found = jax.jit(externalities)
+    plain, bought, shared = (
+        found(VerticalMarket(demand, 0.2, Contract(0.3, **extra), 1.0), price, stock)
+        for extra in ({}, {"buy_back": 0.15}, {"revenue_royalty": 0.25})
+    )
+    wanted = {
+        "(9)": (plain.stock, 0.2055050185000075, -0.1, 0.010349208030811217, 0.11585422653081873),
+        "(10)": (plain.price, 0.5155973611845204, 0.0, -0.0323272944933742, 0.4832700666911462),
+        "(11)": (bought.stock, 0.2055050185000075, -0.06341478905385962, 0.010349208030811217, 0.15243943747695907),
+        "(12)": (bought.price, 0.5155973611845204, 0.05259903332797336, -0.0323272944933742, 0.5358691000191195),
+        "(16)": (shared.stock, 0.2055050185000075, -0.20396355663270468, 0.010349208030811217, 0.011890669898114051),
+        "(17)": (shared.price, 0.5155973611845204, -0.12081751667278655, -0.0323272944933742, 0.36245255001835963),
+    }
+    for name, (part, *numbers) in wanted.items():
+        terms_found = [float(value[0]) for value in (part.collective, part.vertical, part.horizontal, part.private)]
+        np.testing.assert_allclose(terms_found, numbers, rtol=1e-7, atol=1e-9, err_msg=name)
+
+
 def test_externalities_with_every_instrument_and_salvage():
     every = {"buy_back": 0.7, "royalty": 0.4, "revenue_royalty": 0.2, "fee": 3.0, "floor": 1.0, "ceiling": 12.0}
     bound = dataclasses.replace(market(wholesale_price=2.5, **every), salvage=jnp.array([0.3, 0.6]))
@@ -261,32 +285,3 @@ def test_the_best_wholesale_price_against_a_fine_search():
     assert without.manufacturer_profit >= np.max(np.where(solved, manufacturer, -np.inf)) - 1e-9
     assert with_fee.certificate.certified
     assert "Best wholesale price" in str(with_fee)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_welfare_by_travel_cost_names_its_benchmark():
-    """Independent computation: two shopper densities, travel cost 2, a two-part tariff as benchmark."""
-    from eqsolve.demand import DiscreteTable
-
-    demand = SpatialDemand(10.0, 2.0, Uniform(0.0, 1.0), common=DiscreteTable([0.2, 6.0], [0.7, 0.3]))
-    bound = VerticalMarket(demand, cost=2.0, contract=Contract(2.0), highest_price=10.0)
-    found = compare_welfare(bound, [2.0])
-    np.testing.assert_allclose(found.plan["welfare"], 25.662277389157, rtol=1e-6)
-    np.testing.assert_allclose(found.plan["consumer surplus"], 9.190367129344313, rtol=1e-6)
-    np.testing.assert_allclose(found.wholesale_price, 2.1728790176939086, rtol=2e-4)
-    np.testing.assert_allclose(found.nash["chain profit"], 16.438763366358415, rtol=1e-6)
-    np.testing.assert_allclose(found.nash["welfare"], 26.068329826370775, rtol=3e-4)
-    assert not found.welfare_rises[0]
-    assert not found.surplus_rises[0]
-    assert "two-part tariff" in str(found)
-
-
-def test_what_cannot_be_compared_is_named():
-    with pytest.raises(TypeError, match="give a SpatialDemand"):
-        compare_welfare(market(), [1.0])
-    spatial = VerticalMarket(SpatialDemand(10.0, 2.0, Uniform(0.0, 1.0)), 2.0, Contract(2.0), 10.0)
-    with pytest.raises(ValueError, match="benchmark is 'cost'"):
-        compare_welfare(spatial, [1.0], "cost")
-    with pytest.raises(ValueError, match="numbers above zero"):
-        compare_welfare(spatial, [])

@@ -88,6 +88,12 @@ def require_probabilities(value: Array | None, scenarios: int, what: str) -> Non
     )
 
 
+def scenario_weights(probabilities: Array | None, demand: Array) -> Array:
+    """The probability of every scenario, a row of `demand`; None stands for equal ones."""
+    scenarios = demand.shape[0]
+    return jnp.full(scenarios, 1 / scenarios, demand.dtype) if probabilities is None else probabilities
+
+
 def player_names(names: Iterable[str] | None, count: int, what: str, stem: str) -> tuple[str, ...]:
     """`names` as a tuple of `count` different names; by default the stem and a number, counted from one."""
     if names is None:

@@ -32,6 +32,7 @@ from eqsolve._fields import (
     require_scalar,
     require_values,
     require_vector,
+    scenario_weights,
 )
 from eqsolve.action import Action
 from eqsolve.game import Game
@@ -93,8 +94,7 @@ class CompetitiveOutlets(eqx.Module):
     @property
     def weights(self) -> PerState:
         """The probability of every state."""
-        equal = jnp.full_like(self.intercept, 1 / self.intercept.shape[0])
-        return equal if self.probabilities is None else self.probabilities
+        return scenario_weights(self.probabilities, self.intercept)
 
     def market(self, stock: Any, floor: Any = 0.0) -> tuple[PerState, PerState]:
         """Return price [money/unit] and sales [units] in every state; NaN for a negative stock or floor."""

@@ -21,6 +21,7 @@ from eqsolve._fields import (
     require_positive,
     require_probabilities,
     require_values,
+    scenario_weights,
 )
 from eqsolve.action import Action
 from eqsolve.expectation import Scenarios
@@ -124,9 +125,7 @@ class DemandSubstitution(eqx.Module):
     @property
     def weights(self) -> Float[Array, " scenarios"]:
         """The probability of every scenario."""
-        scenarios = self.demand.shape[0]
-        equal = jnp.full(scenarios, 1 / scenarios, self.demand.dtype)
-        return equal if self.probabilities is None else self.probabilities
+        return scenario_weights(self.probabilities, self.demand)
 
     def customers(
         self, stock: PerOutlet, demand: Float[Array, "*scenarios outlets"]

@@ -22,6 +22,7 @@ from eqsolve._fields import (
     require_positive,
     require_probabilities,
     require_values,
+    scenario_weights,
 )
 from eqsolve.action import Action
 from eqsolve.expectation import Scenarios
@@ -116,9 +117,7 @@ class CompetingNewsvendors(eqx.Module):
     @property
     def weights(self) -> Float[Array, " scenarios"]:
         """The probability of every scenario."""
-        scenarios = self.demand.shape[0]
-        equal = jnp.full(scenarios, 1 / scenarios, self.demand.dtype)
-        return equal if self.probabilities is None else self.probabilities
+        return scenario_weights(self.probabilities, self.demand)
 
     def customers(
         self, stock: Float[Array, " outlets"], demand: Float[Array, "*scenarios outlets"]

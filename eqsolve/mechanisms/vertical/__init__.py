@@ -14,7 +14,7 @@ from eqsolve.mechanisms.vertical.effort_incentives import (
     effort_externalities,
 )
 from eqsolve.mechanisms.vertical.externality import Externalities, Externality, externalities
-from eqsolve.mechanisms.vertical.first_best import FirstBest, asymmetry_gain, first_best
+from eqsolve.mechanisms.vertical.first_best import FirstBest, asymmetry_gain, first_best, plan_at
 from eqsolve.mechanisms.vertical.linear import LinearDemand, MultiplicativeLinearDemand
 from eqsolve.mechanisms.vertical.market import VerticalMarket
 from eqsolve.mechanisms.vertical.propositions import INSTRUMENTS, PROPOSITIONS, Terms, matching_buy_back, terms
@@ -66,5 +66,6 @@ __all__ = [
     "externalities",
     "first_best",
     "matching_buy_back",
+    "plan_at",
     "terms",
 ]

@@ -97,10 +97,14 @@ def coordinate(
     used = require_instruments(instruments)
     if not 0 <= share <= 1:
         raise ValueError(f"coordinate: share is {share}; give a number from 0 to 1.")
+    for name in ("cost", "salvage"):
+        value = getattr(market, name)
+        if bool(value[0] != value[1]):
+            raise ValueError(f"coordinate: VerticalMarket.{name} is {value}; give outlets that are alike, one number.")
     plan = first_best(market)
     if not bool(plan.solved):
         raise ValueError(f"coordinate: no first best was found for this market: {plan}")
-    salvage = jnp.mean(market.salvage)
+    salvage = market.salvage[0]
     found = terms(plan, used, salvage, jnp.asarray(share, plan.price.dtype))
     binding = _binding(found, plan)
     contract = _readable(found.contract, used, binding)
@@ -120,7 +124,7 @@ def coordinate(
         lowest=float(found.lowest),
         highest=float(found.highest),
         certificate=certificate,
-        reason=_reason(market, plan, found, used, implements, binding),
+        reason=_reason(plan, found, used, implements, binding),
     )
     return result if implements else _best_reached(market, result, used, share)
 
@@ -162,9 +166,7 @@ def _readable(contract: Contract, used: set[str], binding: str) -> Contract:
     )
 
 
-def _reason(
-    market: VerticalMarket, plan: FirstBest, found: Terms, used: set[str], implements: bool, binding: str
-) -> str:
+def _reason(plan: FirstBest, found: Terms, used: set[str], implements: bool, binding: str) -> str:
     """In a sentence: why the first best is chosen, or is not."""
     if implements:
         if float(found.margin) <= _nothing(found.margin, float(plan.price)):
@@ -176,8 +178,7 @@ def _reason(
         return "Not implemented: a payoff has a kink at the first best, where these formulas use one side only."
     if not used & RESTRAINTS and not used & {"buy-back", "royalty"} and binding != "none":
         low = "low" if binding == "floor" else "high"
-        alone = " A revenue royalty scales profits and changes no choice." if "revenue royalty" in used else ""
-        return f"Not implemented: nothing corrects the price, and outlets price too {low} (proposition 1).{alone}"
+        return f"Not implemented: nothing corrects the price, and outlets price too {low} (propositions 1 and 4)."
     if binding != "none" and binding not in used and not used & {"dictated price", "price restraint"}:
         return f"Not implemented: outlets push the price the other way, so that a {binding} is needed."
     return (
@@ -186,14 +187,17 @@ def _reason(
 
 
 def _best_reached(market: VerticalMarket, result: Coordination, used: set[str], share: float) -> Coordination:
-    """The best contract of a simple form; others are left as they are, uncertified."""
-    if used & (RESTRAINTS | {"buy-back", "royalty"}):
-        return result
+    """The best contract of a simple form; others are left as they are, uncertified.
+
+    A revenue royalty scales what outlets earn under a wholesale price that is lower by its share, so that choices stay
+    and profits move. With salvage, which it does not scale, this is no longer so.
+    """
     shared = "revenue royalty" in used
+    if used & (RESTRAINTS | {"buy-back", "royalty"}) or (shared and bool(jnp.any(market.salvage != 0))):
+        return result
     reached = best_wholesale_price(market, fee=shared or "fee" in used)
     contract, rent = reached.contract, reached.outlet_profit
     if shared:
-        # the share scales what outlets earn under a wholesale price that is lower by it: choices stay, profits move
         rent = (1 - share) * (rent + float(contract.fee))
         fee = rent if "fee" in used else 0.0
         contract = Contract((1 - share) * contract.wholesale_price, fee=fee, revenue_royalty=share)

@@ -7,6 +7,7 @@ one outlet may serve as a cheap source of customers for the other.
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -72,8 +73,26 @@ def first_best(market: VerticalMarket) -> FirstBest:
     """
     game = symmetric_game(market)
     found = solve_first_best(game)
-    price, stock = found.actions["price"], found.actions["stock"]
-    sales = expected_sales(market, jnp.stack([price, price]), jnp.stack([stock, stock]))
+    plan = plan_at(market, found.actions["price"], found.actions["stock"])
+    return dataclasses.replace(plan, kinked=found.status == Status.kinked, solved=found.solved)
+
+
+def plan_at(market: VerticalMarket, price: Any, stock: Any) -> FirstBest:
+    """What contracts need to know about a symmetric plan that was found elsewhere, taken for a solved one.
+
+    **Arguments:** `price` [money/unit] and `stock` [units]: numbers, the same at both outlets.
+    **Returns:** a `FirstBest` with this plan, for `terms`.
+
+    >>> from eqsolve.demand import Uniform
+    >>> from eqsolve.mechanisms.vertical import Contract, LinearDemand, VerticalMarket
+    >>> demand = LinearDemand(10.0, 1.0, 0.5, 0.2, shocks=Uniform(-3.0, 6.0))
+    >>> market = VerticalMarket(demand, cost=2.0, contract=Contract(2.0), highest_price=14.0)
+    >>> round(float(plan_at(market, 10.88635, 6.28653).profit), 3)
+    71.594
+    """
+    price, stock = (jnp.asarray(value, market.cost.dtype) for value in (price, stock))
+    actions = {"price": price, "stock": stock}
+    sales = expected_sales(market, *_both(actions).values())
     return FirstBest(
         price=price,
         stock=stock,
@@ -83,9 +102,9 @@ def first_best(market: VerticalMarket) -> FirstBest:
         own=sales.d_price[0, 0],
         cross=sales.d_price[1, 0],
         drain=sales.d_stock[1, 0],
-        profit=found.objectives["planner"],
-        kinked=found.status == Status.kinked,
-        solved=found.solved,
+        profit=symmetric_outcomes(market, actions)["chain profit"],
+        kinked=jnp.asarray(False),
+        solved=jnp.asarray(True),
     )
 
 

@@ -13,16 +13,15 @@ from eqsolve.mechanisms.vertical import (
     PROPOSITIONS,
     ConsumerChoice,
     Contract,
-    FirstBest,
     LinearDemand,
     ScaledDemand,
     UniformShoppers,
     VerticalMarket,
     best_wholesale_price,
     coordinate,
-    expected_sales,
     externalities,
     first_best,
+    plan_at,
     terms,
 )
 from eqsolve.mechanisms.vertical.market import market_outcomes
@@ -42,23 +41,7 @@ def market(cross=0.5, highest=14.0, **contract):
     return VerticalMarket(demand, cost=2.0, contract=bound, highest_price=highest)
 
 
-@jax.jit
-def described(bound, price, stock):
-    """A symmetric plan as a `FirstBest`, whoever found it."""
-    found = expected_sales(bound, jnp.stack([price, price]), jnp.stack([stock, stock]))
-    return FirstBest(
-        price=price,
-        stock=stock,
-        sales=found.sales[0],
-        sells_out=found.d_stock[0, 0],
-        stockout=found.stockout[0],
-        own=found.d_price[0, 0],
-        cross=found.d_price[1, 0],
-        drain=found.d_stock[1, 0],
-        profit=2 * (price * found.sales[0] - 2.0 * stock),
-        kinked=jnp.asarray(False),
-        solved=jnp.asarray(True),
-    )
+described = jax.jit(plan_at)
 
 
 def framed(contract, highest=14.0):
@@ -118,6 +101,13 @@ def test_contracts_of_all_propositions_withstand_every_deviation():
     np.testing.assert_allclose(markets[-1].contract.fee, 12.576623400892926, rtol=1e-6)
 
 
+def require_parts(wanted, rtol):
+    """Outlet 1's collective, vertical, horizontal and private marginal profits, by equation."""
+    for name, (part, *numbers) in wanted.items():
+        found = [float(value[0]) for value in (part.collective, part.vertical, part.horizontal, part.private)]
+        np.testing.assert_allclose(found, numbers, rtol=rtol, atol=1e-12, err_msg=name)
+
+
 def test_externalities_make_up_the_difference_of_marginal_profits():
     # independent computation at p = (7.5, 8.5), y = (6.5, 5.5), w = 3; b = 1.5 and mu = 0.25 in turn
     price, stock = jnp.array([7.5, 8.5]), jnp.array([6.5, 5.5])
@@ -133,9 +123,7 @@ def test_externalities_make_up_the_difference_of_marginal_profits():
         "(16)": (shared.stock, 1.7711458333333332, -2.0550130208333333, 0.44890624999999984, 0.16503906249999978),
         "(17)": (shared.price, 4.514039351851853, -0.6963896122685187, -1.728480902777778, 2.0891688368055563),
     }
-    for name, (part, *numbers) in wanted.items():
-        terms_found = [float(value[0]) for value in (part.collective, part.vertical, part.horizontal, part.private)]
-        np.testing.assert_allclose(terms_found, numbers, rtol=1e-9, atol=1e-12, err_msg=name)
+    require_parts(wanted, rtol=1e-9)
     # equation (11) as printed has the other sign before b (1 - dEt/dy)
     as_printed = float(bought.stock.collective[0] + 1.0 + 1.5 * (1 - 0.562673611111111) + bought.stock.horizontal[0])
     assert abs(as_printed - float(bought.stock.private[0])) > 1.0
@@ -160,9 +148,7 @@ def test_externalities_where_consumers_choose():
         "(16)": (shared.stock, 0.2055050185000075, -0.20396355663270468, 0.010349208030811217, 0.011890669898114051),
         "(17)": (shared.price, 0.5155973611845204, -0.12081751667278655, -0.0323272944933742, 0.36245255001835963),
     }
-    for name, (part, *numbers) in wanted.items():
-        terms_found = [float(value[0]) for value in (part.collective, part.vertical, part.horizontal, part.private)]
-        np.testing.assert_allclose(terms_found, numbers, rtol=1e-7, atol=1e-9, err_msg=name)
+    require_parts(wanted, rtol=1e-7)
 
 
 def test_externalities_with_every_instrument_and_salvage():
@@ -239,12 +225,15 @@ def test_coordinate_tells_what_holds_and_what_cannot():
     assert alone.reached.chain_profit < float(floor.plan.profit) - 1e-3
     np.testing.assert_allclose(alone.reached.outlet_profit, 0.0, atol=1e-9)
     shared = coordinate(bound, ["wholesale price", "revenue royalty"])
-    assert "changes no choice" in shared.reason
+    assert "propositions 1 and 4" in shared.reason
     under = bound.with_contract(shared.contract).game()
     found = under.expect(shared.reached.nash.actions)
     np.testing.assert_allclose(found["outlet profit"][0], shared.rent, rtol=1e-9)
     np.testing.assert_allclose(found["manufacturer profit"], shared.manufacturer_profit, rtol=1e-9)
     assert eqs.certify(under, shared.reached.nash.actions).certified
+    unlike = dataclasses.replace(bound, salvage=jnp.array([0.0, 0.5]))
+    with pytest.raises(ValueError, match="give outlets that are alike"):
+        coordinate(unlike, PROPOSITIONS["2a"])
     with pytest.raises(ValueError, match="share is 2"):
         coordinate(bound, PROPOSITIONS["2b"], share=2.0)
 

@@ -86,7 +86,9 @@ def _check_functions(game: Game) -> None:
         if not isinstance(game.rule, Rule):
             raise TypeError(f"Game.rule is {game.rule!r}; give a Rule such as Scenarios(nodes) or None.")
         game.rule.check(game.params)
-    for field in ("outcomes", "expected", "jacobian", "derived"):
+    if game.start is not None and len(game.order) > 1:
+        raise ValueError(f"Game.start is set and Game.order has {len(game.order)} stages; remove one of them.")
+    for field in ("outcomes", "expected", "jacobian", "derived", "start"):
         function = getattr(game, field)
         require_callable(function, f"Game.{field}")
         require_no_captured_arrays(function, f"Game.{field}")
@@ -206,6 +208,20 @@ def _check_outcomes(game: Game) -> None:
             _check_broadcast(value.shape, shapes[name], f"Game.{where}[{name!r}]")
     if game.jacobian is not None:
         _check_jacobian(game, actions, {name: value.shape for name, value in primary.items()})
+    if game.start is not None:
+        _check_start(game, actions)
+
+
+def _check_start(game: Game, actions: dict[str, Any]) -> None:
+    given = eqx.filter_eval_shape(game.start, game.params)  # pyright: ignore[reportArgumentType]
+    for name in given:
+        if name not in actions:
+            raise ValueError(unknown_name("Game.start: action", name, actions))
+    for name, action in actions.items():
+        if name not in given:
+            raise ValueError(f"Game.start gives no value for action {name!r}; give every action: {list(actions)}.")
+        if np.shape(given[name]) != action.shape:
+            raise ValueError(f"Game.start[{name!r}] has shape {np.shape(given[name])}; the action has {action.shape}.")
 
 
 def _check_jacobian(game: Game, actions: dict[str, Any], outcomes: dict[str, tuple[int, ...]]) -> None:

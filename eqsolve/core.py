@@ -24,9 +24,18 @@ from eqsolve.starts import default_start
 def solve_from(game: Game, start: Mapping[str, Array] | None, solver: Solver) -> Equilibrium:
     """The uncompiled solve of one stage: find the point, attach derivatives, name everything."""
     plain = problem_of(jax.lax.stop_gradient(game))
-    x = default_start(plain.lower, plain.upper) if start is None else plain.vector(start)
+    x = _own_start(plain) if start is None else plain.vector(start)
     fixed = priced(plain, jnp.clip(x, plain.lower, plain.upper))
     return equilibrium_at(game, solved_point(fixed, at_zero_prices(fixed, x), solver))
+
+
+def _own_start(problem: Problem) -> Array:
+    """Where the game's own `start` is, moved into its bounds; the default in entries where it is no number."""
+    default, game = default_start(problem.lower, problem.upper), problem.game
+    if game.start is None:
+        return default
+    x = problem.vector(game.start(game.params))
+    return jnp.where(jnp.isfinite(x), jnp.clip(x, problem.lower, problem.upper), default)
 
 
 def answer_of(game: Game, solver: Solver) -> Point:

@@ -52,6 +52,8 @@ class Game(eqx.Module):
       outcomes it leaves out are differentiated automatically, actions it leaves out do not matter to that outcome.
     - `derived`: optional `(params, expected) -> {name: array}`, further outcomes that are nonlinear in expectations.
     - `constraint`: shared linear constraints, a `Linear`; None without. Every edit keeps them.
+    - `start`: optional `(params) -> {action: value}`, where solvers begin when told nothing; of games with one stage.
+      A point near the solution is worth several steps. What lies outside the bounds is moved to them.
 
     Functions are compared by identity: define them once at module level (a new lambda compiles again) and let them
     capture no arrays.
@@ -87,6 +89,7 @@ class Game(eqx.Module):
     expected: Callable[..., Named] | None = eqx.field(static=True)
     jacobian: Callable[..., Mapping[str, Named]] | None = eqx.field(static=True)
     derived: Callable[..., Named] | None = eqx.field(static=True)
+    start: Callable[[Any], Named] | None = eqx.field(static=True)
 
     def __init__(
         self,
@@ -103,6 +106,7 @@ class Game(eqx.Module):
         jacobian: Callable[..., Mapping[str, Named]] | None = None,
         derived: Callable[..., Named] | None = None,
         constraint: Linear | None = None,
+        start: Callable[[Any], Named] | None = None,
     ):
         self.params = as_parameters(params)
         dtype = self.dtype
@@ -117,6 +121,7 @@ class Game(eqx.Module):
         self.jacobian = jacobian
         self.derived = derived
         self.constraint = as_constraint(constraint, dtype)
+        self.start = start
 
     def __check_init__(self) -> None:
         self._require_sound()

@@ -37,6 +37,14 @@ class Point(eqx.Module):
     steps: Int[Array, ""]
 
 
+class _End(eqx.Module):
+    """Where a solver stopped, before outcomes are computed."""
+
+    x: Float[Array, " n"]
+    verdict: Verdict
+    steps: Int[Array, ""]
+
+
 class _Task(eqx.Module):
     problem: Problem
     start: Float[Array, " n"]
@@ -59,12 +67,13 @@ def solved_point(problem: Problem, start: Float[Array, " n"], solver: Solver) ->
 
 def thorough_point(problem: Problem, start: Float[Array, " n"], solver: Solver) -> Point:
     """Solve from `start` by the solver alone, as part of the program around it. Carries no derivatives."""
-    return _thorough(jax.lax.stop_gradient(_Task(problem, start, solver)))
+    task = jax.lax.stop_gradient(_Task(problem, start, solver))
+    return _point(task, _thorough(task))
 
 
 def _solve(task: _Task) -> Point:
     if not isinstance(task.solver, Newton):
-        return _thorough(task)
+        return _point(task, _thorough(task))
     limits = _limits(task.solver, task.start.dtype)
     box = _box(task.problem)
     course = jax.lax.while_loop(
@@ -72,8 +81,8 @@ def _solve(task: _Task) -> Point:
         lambda course: quick_step(task.problem.marginal_and_jacobian, box, task.start, limits, course),
         quick_start(box, task.start),
     )
-    accepted, point = _quick_point(task, course)
-    return jax.lax.cond(accepted, lambda: point, lambda: _thorough(task))
+    accepted, end = _quick_end(task, course)
+    return _point(task, jax.lax.cond(accepted, lambda: end, lambda: _thorough(task)))
 
 
 def _box(problem: Problem) -> Box:
@@ -85,23 +94,25 @@ def _limits(solver: Newton, dtype: Any) -> Limits:
     return Limits(min(STEPS, solver.max_steps), tolerance)
 
 
-def _thorough(task: _Task) -> Point:
+def _thorough(task: _Task) -> _End:
     """The solver's own steps, with all its safeguards, and the full verdict."""
     problem = task.problem
     inside = jnp.clip(task.start, problem.lower, problem.upper)
     solution = solve_with_prices(task.solver, problem, inside)
-    return _point(problem, solution.x, classify(problem, solution, task.start), solution.steps)
+    return _End(solution.x, classify(problem, solution, task.start), solution.steps)
 
 
-def _quick_point(task: _Task, course: Course) -> tuple[Array, Point]:
+def _quick_end(task: _Task, course: Course) -> tuple[Array, _End]:
     accepted, verdict, x = quick_end(task.problem, task.start, course)
-    return accepted, _point(task.problem, x, verdict, course.steps)
+    return accepted, _End(x, verdict, course.steps)
 
 
-def _point(problem: Problem, x: Array, verdict: Verdict, steps: Array) -> Point:
-    computed = (verdict.status != Status.nonfinite) & (verdict.status != Status.infeasible)
-    x = jnp.where(computed, x, jnp.nan)
-    return Point(x, problem.game.expect(problem.actions(x)), verdict, steps)
+def _point(task: _Task, end: _End) -> Point:
+    """Outcomes are computed here and nowhere else: each further place would be compiled on its own."""
+    status, problem = end.verdict.status, task.problem
+    computed = (status != Status.nonfinite) & (status != Status.infeasible)
+    x = jnp.where(computed, end.x, jnp.nan)
+    return Point(x, problem.game.expect(problem.actions(x)), end.verdict, end.steps)
 
 
 def _solve_lanes(lanes: Lanes, rest: Any) -> Point:
@@ -109,18 +120,19 @@ def _solve_lanes(lanes: Lanes, rest: Any) -> Point:
         return lambda arrays, *further: function(eqx.combine(arrays, rest), *further)
 
     if not isinstance(rest.solver, Newton):
-        return lanes.map(on_task(_thorough))
+        return lanes.map(on_task(lambda task: _point(task, _thorough(task))))
     course = _quick_courses(lanes, rest)
-    accepted, point = lanes.map(on_task(_quick_point), course)
+    accepted, end = lanes.map(on_task(_quick_end), course)
     group = max(lanes.size // 128, min(HARD, lanes.size))
 
-    def solve_group(state: tuple[Array, Point]) -> tuple[Array, Point]:
-        open_lanes, point = state
+    def solve_group(state: tuple[Array, _End]) -> tuple[Array, _End]:
+        open_lanes, end = state
         index = jnp.nonzero(open_lanes, size=group, fill_value=lanes.size)[0]
         solved = lanes.take(jnp.minimum(index, lanes.size - 1)).map(on_task(_thorough))
-        return open_lanes.at[index].set(False, mode="drop"), _placed(point, index, solved)
+        return open_lanes.at[index].set(False, mode="drop"), _placed(end, index, solved)
 
-    return jax.lax.while_loop(lambda state: jnp.any(state[0]), solve_group, (~accepted, point))[1]
+    end = jax.lax.while_loop(lambda state: jnp.any(state[0]), solve_group, (~accepted, end))[1]
+    return lanes.map(on_task(_point), end)
 
 
 def _quick_courses(lanes: Lanes, rest: Any) -> Course:

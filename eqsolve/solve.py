@@ -32,10 +32,10 @@ def solve_nash(
     With several stages, a subgame-perfect one: the actions on its path. Players of a stage anticipate the equilibrium
     of every later stage; of several, the one that its solver finds from the default start.
 
-    **Arguments:** `start`: action name -> value inside the bounds; by default the middle of the box (one unit inside a
-    single finite bound, zero without bounds). With several stages only the first stage's actions are read. `solver`:
-    `Newton()` by default; `BestReply()` where payoffs have several peaks per player. With several stages the same
-    solver for each, or `Stagewise(...)`, which also says what the default is.
+    **Arguments:** `start`: action name -> value inside the bounds; by default the game's own start, or else the middle
+    of the box (one unit inside a single finite bound, zero without bounds). With several stages only the first stage's
+    actions are read. `solver`: `Newton()` by default; `BestReply()` where payoffs have several peaks per player. With
+    several stages the same solver for each, or `Stagewise(...)`, which also says what the default is.
     **Returns:** an `Equilibrium`; read `status`, and let `certify` decide whether it is one. With shared constraints it
     is the normalised equilibrium, at which all players face the same prices (times the inverse of their weights).
     **Errors:** `ValueError` for a start with wrong names, shapes or concrete values outside the bounds. Everything

@@ -10,6 +10,10 @@ import eqsolve as eqs
 from eqsolve.problem import problem_of
 
 
+def at_cost(params):
+    return {"quantity": 0.0 * params["cost"] + jnp.array([1.0, jnp.nan, 99.0])}
+
+
 def rejected(match, **changes):
     with pytest.raises((ValueError, TypeError), match=match):
         oligopoly(**changes)
@@ -37,6 +41,10 @@ def test_players_and_outcomes_keep_their_declared_order():
         ("the text 'f0' where a list belongs", {"order": ["f0", "f1"]}),
         ("the text 'f0' where a list belongs", {"order": "f0"}),
         ("nonlinear in the actions are not solved", {"constraint": "emission cap"}),
+        ("Game.start: action 'price' is unknown", {"start": lambda params: {"price": 0.0}}),
+        ("Game.start gives no value for action 'quantity'", {"start": lambda params: {}}),
+        (r"Game.start\['quantity'\] has shape \(\)", {"start": lambda params: {"quantity": 1.0}}),
+        ("Game.start is set and Game.order has 2 stages", {"start": at_cost, "order": [["f0"], ["f1", "f2"]]}),
         ("lower 10.0, upper 0.0", {"bounds": eqs.Box({"quantity": 10.0}, {"quantity": 0.0})}),
         ("lower nan", {"bounds": eqs.Box({"quantity": np.nan}, {"quantity": 1.0})}),
         ("no upper bound for action 'quantity'", {"bounds": eqs.Box({"quantity": 0.0}, {})}),
@@ -54,6 +62,17 @@ def test_players_and_outcomes_keep_their_declared_order():
 )
 def test_constructor_names_what_is_wrong(match, changes):
     rejected(match, **changes)
+
+
+def test_a_start_of_the_game_is_moved_into_its_bounds():
+    game = oligopoly(start=at_cost)
+    lower, upper = game.limits()
+    middle = (lower["quantity"][1] + upper["quantity"][1]) / 2
+    given = {"quantity": jnp.stack([jnp.asarray(1.0), middle, upper["quantity"][2]])}
+    first, second = eqs.solve_nash(game), eqs.solve_nash(oligopoly(), given)
+    assert int(first.steps) == int(second.steps)
+    np.testing.assert_array_equal(first.actions["quantity"], second.actions["quantity"])
+    assert game.cooperative().start is at_cost
 
 
 def test_a_function_must_not_capture_an_array():

@@ -46,6 +46,7 @@ class StageGame(Game):
         self.jacobian = None if followers else whole.jacobian  # which knows nothing of how followers react
         self.derived = whole.derived
         self.constraint = whole.constraint
+        self.start = None
 
     def _require_sound(self) -> None:
         """A stage of a game is as sound as the game."""

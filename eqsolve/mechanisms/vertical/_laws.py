@@ -8,6 +8,7 @@ from eqsolve.demand.distribution import Continuous, Distribution
 from eqsolve.demand.finite import FiniteDemand
 from eqsolve.demand.joint import Independent, JointDiscrete, JointDistribution, MultivariateNormal
 from eqsolve.demand.normal import Normal
+from eqsolve.mechanisms.vertical.demand import Pair, VerticalDemand
 
 
 def require_integrable(owner: str, shocks: JointDistribution, common: Distribution | None) -> None:
@@ -61,6 +62,14 @@ def given_rival(shocks: JointDistribution, outlet: int, shock: Float[Array, " po
 def _normal(loc: Array, variance: Array) -> Normal:
     positive = variance > 0
     return Normal(loc, jnp.where(positive, jnp.sqrt(jnp.where(positive, variance, 1.0)), jnp.nan))
+
+
+def mean_shocks(demand: VerticalDemand) -> tuple[Pair, Array | None]:
+    """The means of both own shocks and of the common one, if there is any."""
+    means = demand.shocks.mean()
+    if means.shape == (3,):
+        return means[:2], means[2]
+    return means, None if demand.common is None else demand.common.mean()
 
 
 COMMON_NODES = 16

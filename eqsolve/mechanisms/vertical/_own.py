@@ -1,6 +1,9 @@
-r"""One outlet's own demand, $q = (L + s \theta)^+$: probabilities, leftovers and slopes below a level of demand."""
+r"""One outlet's own demand, $q = (L + s \theta)^+$: probabilities and leftovers up to levels of demand."""
+
+from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -15,6 +18,24 @@ def steepness(slope: Number) -> Number:
     """A slope that can be divided by: own demand that does not vary is one that hardly varies."""
     least = jnp.finfo(slope.dtype).eps ** 2
     return jnp.where(slope > least, slope, least)
+
+
+class UpTo(NamedTuple):
+    r"""Own demand up to levels $x$; all zero for negative ones.
+
+    `below`: $P(q \le x)$. `leftover`: $E(x - q)^+$. `inside`: $P(0 < q \le x)$. `moment`: $E[\theta; 0 < q \le x]$,
+    None where the slope is one and does not move.
+    """
+
+    below: Array
+    leftover: Array
+    inside: Array
+    moment: Array | None
+
+    def moved(self, level: Array, slope: Array | None) -> Array:
+        """E[dq; 0 < q <= x] where level and slope of own demand move at these rates."""
+        moved = level * self.inside
+        return moved if slope is None or self.moment is None else moved + slope * self.moment
 
 
 class OwnDemand(eqx.Module):
@@ -43,28 +64,29 @@ class OwnDemand(eqx.Module):
         """P(q <= x), zero for negative `x`."""
         return jnp.where(x >= 0, self.law.cdf(self.shock(jnp.where(x >= 0, x, 0.0))), 0.0)
 
-    def leftover(self, x: Values) -> Values:
-        """E(x - q)^+, zero for negative `x`."""
-        reached = jnp.where(x >= 0, x, 0.0)
-        gap = self.law.overstock(self.shock(reached)) - self.law.overstock(self.shock(jnp.zeros_like(x)))
-        gap = gap if self.slope is None else self.slope * gap
-        return jnp.where(x >= 0, gap, 0.0)
-
     def mean(self) -> Number:
         """E q."""
         loss = self.law.loss(self.shock(jnp.zeros_like(self.level)))
         return loss if self.slope is None else self.slope * loss
 
-    def moved_below(self, x: Values, level: Number, slope: Number | None) -> Values:
-        """E[dq; 0 < q <= x] where level and slope of own demand move at these rates; zero for negative `x`."""
-        top, bottom = self.shock(jnp.where(x >= 0, x, 0.0)), self.shock(jnp.zeros_like(x))
-        moved = level * (self.law.cdf(top) - self.law.cdf(bottom))
-        if slope is not None:
-            moved += slope * (_moment_below(self.law, top) - _moment_below(self.law, bottom))
-        return jnp.where(x >= 0, moved, 0.0)
+    def up_to(self, x: Values) -> UpTo:
+        """What is known up to the levels along the first axis of `x`, found in one pass together with level zero."""
+        levels = jnp.concatenate([jnp.zeros_like(x[:1]), jnp.where(x >= 0, x, 0.0)])
+        shock = self.shock(levels)
+        cdf, overstock = self.law.cdf(shock), self.law.overstock(shock)
+        gap = overstock[1:] - overstock[:1]
+        found = UpTo(
+            below=cdf[1:],
+            leftover=gap if self.slope is None else self.slope * gap,
+            inside=cdf[1:] - cdf[:1],
+            moment=None if self.slope is None else self._moment(shock, cdf, overstock),
+        )
+        return jax.tree.map(lambda value: jnp.where(x >= 0, value, 0.0), found)
 
-
-def _moment_below(law: Distribution, b: Values) -> Values:
-    """E[theta; theta <= b], from the tail that is short."""
-    above = law.mean() - law.loss(b) - b * law.sf(b)
-    return jnp.where(b > law.mean(), above, b * law.cdf(b) - law.overstock(b))
+    def _moment(self, shock: Values, cdf: Values, overstock: Values) -> Values:
+        """E[theta; 0 < q <= x], from the tail that is short."""
+        mean = self.law.mean()
+        below = jnp.where(
+            shock > mean, mean - self.law.loss(shock) - shock * self.law.sf(shock), shock * cdf - overstock
+        )
+        return below[1:] - below[:1]

@@ -17,7 +17,13 @@ from eqsolve._tables import fields_table
 from eqsolve.action import Action
 from eqsolve.equilibrium import Status
 from eqsolve.game import Game
-from eqsolve.mechanisms.vertical.market import VerticalMarket, market_bounds, market_jacobian, market_outcomes
+from eqsolve.mechanisms.vertical.market import (
+    VerticalMarket,
+    market_bounds,
+    market_jacobian,
+    market_outcomes,
+    market_start,
+)
 from eqsolve.mechanisms.vertical.sales import expected_sales
 from eqsolve.solve import solve_first_best
 
@@ -139,6 +145,7 @@ def symmetric_game(market: VerticalMarket) -> Game:
         bounds=symmetric_bounds,
         expected=symmetric_outcomes,
         jacobian=symmetric_jacobian,
+        start=symmetric_start,
         pay={"planner": {"chain profit": 1.0}},
         total={"chain profit": 1.0},
     )
@@ -148,6 +155,11 @@ def symmetric_bounds(params: VerticalMarket, earlier: Mapping[str, Array]) -> tu
     """The narrower of both outlets' bounds."""
     lower, upper = market_bounds(params, earlier)
     return {name: jnp.max(low) for name, low in lower.items()}, {name: jnp.min(high) for name, high in upper.items()}
+
+
+def symmetric_start(params: VerticalMarket) -> dict[str, Array]:
+    """The middle between where both outlets would start."""
+    return {name: jnp.mean(value) for name, value in market_start(params).items()}
 
 
 def symmetric_outcomes(params: VerticalMarket, actions: Mapping[str, Array]) -> dict[str, Array]:

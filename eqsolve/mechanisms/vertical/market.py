@@ -14,7 +14,7 @@ from eqsolve._fields import as_fields, per_entry, player_names, require_nonnegat
 from eqsolve.action import Action
 from eqsolve.game import Game
 from eqsolve.mechanisms._pay import own_entry
-from eqsolve.mechanisms.vertical._laws import require_integrable
+from eqsolve.mechanisms.vertical._laws import mean_shocks, require_integrable
 from eqsolve.mechanisms.vertical.contract import Contract
 from eqsolve.mechanisms.vertical.demand import Pair, VerticalDemand
 from eqsolve.mechanisms.vertical.flows import expected_flows, most_callers
@@ -118,6 +118,7 @@ class VerticalMarket(eqx.Module):
             bounds=market_bounds,
             expected=market_outcomes,
             jacobian=market_jacobian,
+            start=market_start,
             pay=own_entry("outlet profit", self.outlets),
             total={"chain profit": 1.0},
         )
@@ -129,6 +130,26 @@ def market_bounds(params: VerticalMarket, earlier: Mapping[str, Array]) -> tuple
     low, high = params.contract.price_limits(params.highest_price)
     most = ROOM * most_callers(params.demand, low, high)
     return {"price": low, "stock": jnp.zeros_like(most)}, {"price": high, "stock": jnp.where(most > 0, most, 1.0)}
+
+
+def market_start(params: VerticalMarket) -> dict[str, Array]:
+    """Where an outlet that faces no uncertainty would go next from the middle of its prices, if all do the same.
+
+    One step of each outlet towards the best price for demand at mean shocks, taken for linear, and the demand there.
+    """
+    low, high = params.contract.price_limits(params.highest_price)
+    cost = jnp.clip(params.contract.wholesale_price + params.contract.royalty, low, high)
+    middle = (cost + high) / 2
+    shock, common = mean_shocks(params.demand)
+
+    def demand(price: Pair) -> Pair:
+        return jnp.maximum(params.demand.at_shocks(price, shock, common).level, 0.0)
+
+    slopes = jnp.diagonal(jax.jacfwd(demand)(middle))
+    falls = slopes < 0
+    step = (demand(middle) + (middle - cost) * slopes) / jnp.where(falls, 2 * slopes, 1.0)
+    price = jnp.clip(jnp.where(falls, middle - step, middle), low, high)
+    return {"price": price, "stock": demand(price)}
 
 
 def market_outcomes(params: VerticalMarket, actions: Mapping[str, Array]) -> dict[str, Array]:

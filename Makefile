@@ -25,9 +25,9 @@ export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0.2
 
 # a wide sample that compiles little, for other versions of Python and of the dependencies
 LONGER := %/test_channel.py %/test_price_floor.py %/test_substitution.py
-QUICK := tests/test_game.py tests/test_payoffs.py tests/test_errata.py tests/datasets \
+QUICK := tests/test_game.py tests/test_errata.py tests/datasets \
 	$(filter-out $(LONGER),$(wildcard tests/mechanisms/classic/test_*.py)) \
-	tests/mechanisms/newsvendor/test_competing_exact.py tests/plots tests/study/test_figure.py tests/study/test_output.py
+	tests/mechanisms/newsvendor/test_competing_exact.py tests/plots tests/study/test_output.py
 
 .PHONY: help study test test-all slow quick check lint types docs wheel clean
 

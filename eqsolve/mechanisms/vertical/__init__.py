@@ -14,6 +14,7 @@ from eqsolve.mechanisms.vertical.effort_incentives import (
     effort_externalities,
 )
 from eqsolve.mechanisms.vertical.externality import Externalities, Externality, externalities
+from eqsolve.mechanisms.vertical.figures import deviation_gains, draw_deviations, draw_line
 from eqsolve.mechanisms.vertical.first_best import FirstBest, asymmetry_gain, first_best, plan_at
 from eqsolve.mechanisms.vertical.linear import LinearDemand, MultiplicativeLinearDemand
 from eqsolve.mechanisms.vertical.market import VerticalMarket
@@ -21,7 +22,9 @@ from eqsolve.mechanisms.vertical.propositions import INSTRUMENTS, PROPOSITIONS, 
 from eqsolve.mechanisms.vertical.sales import ExpectedSales, expected_sales
 from eqsolve.mechanisms.vertical.simple import SimpleContract, best_wholesale_price
 from eqsolve.mechanisms.vertical.spatial import SpatialDemand
+from eqsolve.mechanisms.vertical.standard import contract_losses, linear_market, travel_market
 from eqsolve.mechanisms.vertical.surplus import consumer_surplus
+from eqsolve.mechanisms.vertical.threshold import ExistenceThreshold, existence_threshold
 
 __all__ = [
     "INSTRUMENTS",
@@ -36,6 +39,7 @@ __all__ = [
     "EffortContract",
     "EffortDemand",
     "EffortExternalities",
+    "ExistenceThreshold",
     "ExpectedSales",
     "Externalities",
     "Externality",
@@ -57,15 +61,22 @@ __all__ = [
     "asymmetry_gain",
     "best_wholesale_price",
     "consumer_surplus",
+    "contract_losses",
     "coordinate",
     "coordinate_effort",
+    "deviation_gains",
     "dictated_price",
+    "draw_deviations",
+    "draw_line",
     "effort_balance",
     "effort_externalities",
+    "existence_threshold",
     "expected_sales",
     "externalities",
     "first_best",
+    "linear_market",
     "matching_buy_back",
     "plan_at",
     "terms",
+    "travel_market",
 ]

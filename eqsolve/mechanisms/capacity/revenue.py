@@ -81,7 +81,7 @@ class Revenue(eqx.Module):
         share = capacity[..., None] / jnp.sum(active, axis=-1, keepdims=True)
         least = self.marginal(jnp.broadcast_to(capacity[..., None], active.shape), shock) - cost
         most = self.marginal(jnp.broadcast_to(share, active.shape), shock) - cost
-        return tuple(jnp.max(jnp.where(active, price, -jnp.inf), axis=-1) for price in (least, most))
+        return _largest(least, active), _largest(most, active)
 
     @property
     def divisions(self) -> int:
@@ -99,6 +99,10 @@ class Revenue(eqx.Module):
 
     def _checked(self, value: Values) -> Values:
         return jnp.where(self._valid, value, jnp.nan)
+
+
+def _largest(price: Values, active: Array) -> Values:
+    return jnp.max(jnp.where(active, price, -jnp.inf), axis=-1)
 
 
 def fields_of(owner: str, **given: Any) -> dict[str, Any]:

@@ -340,6 +340,9 @@ def _straight(capacity: Values, first: Values, give: Values, active: Array) -> V
 
 def _less(cost: Values, price: Values, active: Array) -> tuple[Values, Values]:
     """A marginal revenue that all would have at equal cost, less the highest and the lowest of their costs."""
+    if cost.shape[-1] == 1:
+        net = price - cost[..., 0]
+        return net, net
     highest = jnp.max(jnp.where(active, cost, -jnp.inf), axis=-1)
     lowest = jnp.min(jnp.where(active, cost, jnp.inf), axis=-1)
     return price - highest, price - lowest

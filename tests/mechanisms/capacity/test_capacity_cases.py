@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from capacity_cases import OVERLAPPING, RIGHTS, close, near, overlapping, padded, rights, stacked
 
-from eqsolve import Status
+from eqsolve import Status, solve_nash
 from eqsolve.demand import Uniform
 from eqsolve.demand.joint import Independent, JointTable
 from eqsolve.mechanisms.capacity import (
@@ -18,6 +18,7 @@ from eqsolve.mechanisms.capacity import (
     QuadraticRevenue,
     RootRevenue,
     best_reply,
+    capacity_jacobian,
     corrective_price,
     dedicated_capacity,
     expected_shadow_price,
@@ -45,12 +46,13 @@ def both_plans(environment):
     return dedicated_capacity(environment), fungible_capacity(environment)
 
 
-def _solved(environment, share):
-    """All that is said about two divisions of an environment with this share."""
+def _solved(environment, share, nash):
+    """All that is said about two divisions of an environment with this share; Nash capacities are verified."""
     game = CapacityGame(environment, share)
-    buying = renegotiated(game)
+    buying = result_at(game, nash)
     return {
         "nash": buying,
+        "slopes": jnp.diagonal(game.game().slopes({"capacity": nash})["profit"]["capacity"]),
         "corrective": corrective_price(game),
         "contract": gatekeeper_contract(game),
         "beside buying": gatekeeper_contract(game, default=buying.profit),
@@ -70,20 +72,34 @@ SOLVED = {
 def solved(name):
     """The results of a case, one entry per share; all cases of a family are solved by one program."""
     members = next(names for names in SOLVED.values() if name in names)
-    environments, shares, owners = [], [], []
+    environments, shares, nash, owners = [], [], [], []
     for member in members:
         environment, case = rights(member) if member in RIGHTS else overlapping(member)
-        for share in shares_of(case):
+        for i, share in enumerate(shares_of(case)):
             environments.append(padded(environment))
             shares.append(share)
+            nash.append(nash_of(case)[i])
             owners.append(member)
-    found = _all_solved(members)(stacked(environments), np.asarray(shares))
+    found = _all_solved(members)(stacked(environments), np.asarray(shares), np.asarray(nash))
     return {member: jax.tree.map(lambda x, m=member: x[np.asarray(owners) == m], found) for member in members}[name]
 
 
 @functools.cache
 def _all_solved(members):
     return jax.jit(jax.vmap(_solved))
+
+
+def nash_of(case):
+    """The Nash capacities of a case, one row per share; ones where it has none."""
+    want = case["expected"]
+    if "nash_k1" in want:
+        return np.stack([want["nash_k1"]["value"], want["nash_k2"]["value"]], axis=1)
+    rows = want.get("rows", [{}] * len(shares_of(case)))
+    return [row.get("k", row.get("alt_default_nash_k", [1.0, 1.0])) for row in map(_only_pairs, rows)]
+
+
+def _only_pairs(row):
+    return {name: value for name, value in row.items() if isinstance(value, list)}
 
 
 def shares_of(case):
@@ -143,22 +159,10 @@ def test_fungible_first_best_at_five_correlations():
 
 @pytest.mark.parametrize("name", ["C6", "D2", "D5"])
 def test_renegotiation(name):
-    case = RIGHTS[name]
-    _compare_renegotiation(solved(name)["nash"], case["expected"])
-
-
-@pytest.mark.slow
-def test_renegotiation_with_a_copula():
-    environment, case = rights("D10")
-    found = jax.jit(jax.vmap(lambda share: renegotiated(CapacityGame(environment, share))))(np.asarray(shares_of(case)))
-    _compare_renegotiation(found, case["expected"])
-
-
-def _compare_renegotiation(found, want):
-    assert bool(jnp.all(found.status == Status.converged))
+    found, want = solved(name), RIGHTS[name]["expected"]
+    np.testing.assert_allclose(found["slopes"], 0.0, atol=1e-8)
+    found = found["nash"]
     fields = {
-        "nash_k1": found.capacity[:, 0],
-        "nash_k2": found.capacity[:, 1],
         "loss": found.loss,
         "nash_loss": found.loss,
         "k_star": found.first_best[0],
@@ -168,6 +172,25 @@ def _compare_renegotiation(found, want):
     }
     for field in fields.keys() & want.keys():
         close(fields[field], want[field], field)
+
+
+def test_renegotiation_is_solved():
+    environment, case = rights("D2")
+    found = eqx.filter_jit(solve_nash)(CapacityGame(environment, 0.75).game())
+    assert bool(found.status == Status.converged)
+    np.testing.assert_allclose(found.actions["capacity"], nash_of(case)[3], rtol=1e-8)
+
+
+ALL_SOLVED = ("C6", "D2", "D5", "D10", "nash_log1p", "nash_power03", "nash_sqrt_corr", "gatekeeper_quadratic")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALL_SOLVED)
+def test_renegotiation_is_solved_for_all_shares(name):
+    environment, case = rights(name) if name in RIGHTS else overlapping(name)
+    found = jax.jit(jax.vmap(lambda share: renegotiated(CapacityGame(environment, share))))(np.asarray(shares_of(case)))
+    assert bool(jnp.all(found.status == Status.converged))
+    np.testing.assert_allclose(found.capacity, nash_of(case), rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", ["E1", "E4"])
@@ -188,7 +211,7 @@ def test_gatekeeper_of_paper_002(name):
     assert not np.any(found.indeterminate)
 
 
-def _compare_gatekeeper(case, found, other, buying=None):
+def _compare_gatekeeper(case, found, other):
     for i, row in enumerate(case["expected"]["rows"]):
         near(found.capacity[i], [row["k1"], row["k2"]], case, "k")
         near(found.default_capacity[i, 0], row["default_k1"], case, "default_k1")
@@ -199,15 +222,14 @@ def _compare_gatekeeper(case, found, other, buying=None):
         near(other.payment[i], row["alt_TP"], case, "alt_TP")
         near(other.gain[i], row["alt_joint_gain"], case, "alt_joint_gain")
         near(other.profit[i], row["alt_final_payoffs"], case, "alt_final_payoffs")
-        if buying is not None:
-            near(buying.capacity[i], row["alt_default_nash_k"], case, "alt_default_nash_k")
     assert np.asarray(found.indeterminate).tolist() == [False] * 4 + [True]
 
 
 def test_gatekeeper_of_paper_001():
     found = solved("gatekeeper_quadratic")
     case = OVERLAPPING["gatekeeper_quadratic"]
-    _compare_gatekeeper(case, found["contract"], found["beside buying"], found["nash"])
+    _compare_gatekeeper(case, found["contract"], found["beside buying"])
+    np.testing.assert_allclose(found["slopes"], 0.0, atol=1e-7)
 
 
 def test_gatekeeper_with_power_revenue():
@@ -253,6 +275,7 @@ def test_nash_of_paper_001():
     case = OVERLAPPING["nash_sqrt_corr"]
     found = solved("nash_sqrt_corr")
     _compare_nash(case, found["nash"], found["corrective"])
+    np.testing.assert_allclose(found["slopes"], 0.0, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", ["nash_log1p", "nash_power03"])
@@ -270,19 +293,8 @@ def test_nash_of_paper_001_is_stationary(name):
     np.testing.assert_allclose(slopes, 0.0, atol=1e-8)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["nash_log1p", "nash_power03"])
-def test_nash_of_paper_001_is_found(name):
-    environment, case = overlapping(name)
-    shares = jnp.asarray(shares_of(case))
-    found = jax.jit(jax.vmap(lambda share: renegotiated(CapacityGame(environment, share))))(shares)
-    for i, row in enumerate(case["expected"]["rows"]):
-        near(found.capacity[i], row["k"], case, "k")
-
-
 def _compare_nash(case, found, fixed):
     for i, row in enumerate(case["expected"]["rows"]):
-        near(found.capacity[i], row["k"], case, "k")
         near(found.profit[i], [row["payoff1"], row["payoff2"]], case, "payoff")
         near(found.firm_profit[i], row["firm_value"], case, "firm_value")
         near(found.loss[i], row["efficiency_loss"], case, "efficiency_loss")
@@ -306,20 +318,34 @@ def test_nash_with_a_division_at_zero_dedicated_capacity():
         near(reply, want["k"][division], case, "k")
 
 
-def test_nash_with_continuous_shocks():
+def root_with_uniform_shocks():
     case = OVERLAPPING["nash_sqrt_uniform"]
     given, want = case["inputs"], case["expected"]
     laws = [Uniform(given[name][0], given[name][1] - given[name][0]) for name in ("eps1", "eps2")]
-    environment = CapacityEnvironment(RootRevenue(given["theta"]), want["c"], Independent(*laws), use="literal")
-    found = eqx.filter_jit(renegotiated)(CapacityGame(environment, given["delta"]))
-    alone, shared = both_plans(environment)
+    return CapacityEnvironment(RootRevenue(given["theta"]), want["c"], Independent(*laws), use="literal"), case
+
+
+def test_nash_with_continuous_shocks():
+    environment, case = root_with_uniform_shocks()
+    want = case["expected"]
+    game = CapacityGame(environment, case["inputs"]["delta"])
+    slopes = eqx.filter_jit(capacity_jacobian)(game, {"capacity": jnp.asarray(want["k"])})["profit"]["capacity"]
+    np.testing.assert_allclose(jnp.diagonal(slopes), 0.0, atol=1e-9)
+    found = eqx.filter_jit(result_at)(game, want["k"])
+    alone, _ = both_plans(environment)
     near(alone.capacity, want["kbar"], case, "kbar")
-    near(shared.capacity, want["ko"], case, "ko")
-    near(found.capacity, want["k"], case, "k")
+    near(found.first_best, want["ko"], case, "ko")
     near(found.loss, want["efficiency_loss"], case, "efficiency_loss")
-    near(shared.profit, want["firm_value_at_ko"], case, "firm_value_at_ko")
+    near(found.firm_profit + found.loss, want["firm_value_at_ko"], case, "firm_value_at_ko")
     norm = 2 * np.sqrt(want["ko"]) * expected_shadow_price(environment, want["ko"])
     near(norm, want["expected_norm"], case, "expected_norm")
+
+
+@pytest.mark.slow
+def test_nash_with_continuous_shocks_is_solved():
+    environment, case = root_with_uniform_shocks()
+    found = eqx.filter_jit(solve_nash)(CapacityGame(environment, case["inputs"]["delta"]).game())
+    near(found.actions["capacity"], case["expected"]["k"], case, "k")
 
 
 def test_allocation_with_corners_and_disposal():

@@ -1,5 +1,15 @@
 """Capacity shared by divisions, and the right to it: papers 001 and 002."""
 
+from eqsolve.mechanisms.capacity.conditions import (
+    PriceCurvature,
+    Regularity,
+    first_unit_margin,
+    interior_margin,
+    limited_volatility,
+    price_curvature,
+    regularity,
+    scarcity,
+)
 from eqsolve.mechanisms.capacity.environment import (
     CapacityEnvironment,
     expected_own_price,
@@ -17,6 +27,7 @@ from eqsolve.mechanisms.capacity.families import (
     ScaledQuadraticRevenue,
     ShiftedLogRevenue,
 )
+from eqsolve.mechanisms.capacity.figures import plot_replies, plot_volatility, volatility_curves
 from eqsolve.mechanisms.capacity.first_best import (
     DedicatedPlan,
     FungiblePlan,
@@ -25,6 +36,17 @@ from eqsolve.mechanisms.capacity.first_best import (
 )
 from eqsolve.mechanisms.capacity.gatekeeper import GatekeeperContract, gatekeeper_contract, owner_profit
 from eqsolve.mechanisms.capacity.markup import CorrectivePrice, SinglePrice, best_single_price, corrective_price
+from eqsolve.mechanisms.capacity.propositions import (
+    CapacityComparison,
+    EfficientGatekeeper,
+    EfficientRights,
+    InvestmentBias,
+    compare_capacity,
+    efficient_gatekeeper,
+    efficient_rights,
+    investment_bias,
+    separate_loss,
+)
 from eqsolve.mechanisms.capacity.reallocation import (
     Allocation,
     own_price,
@@ -50,22 +72,30 @@ from eqsolve.mechanisms.capacity.renegotiation import (
     result_at,
 )
 from eqsolve.mechanisms.capacity.revenue import CustomRevenue, MixedRevenue, Revenue
+from eqsolve.mechanisms.capacity.volatility import CapitalisedCost, capitalised_cost
 
 __all__ = [
     "Allocation",
+    "CapacityComparison",
     "CapacityEnvironment",
     "CapacityGame",
     "CapacityResult",
+    "CapitalisedCost",
     "CorrectivePrice",
     "CustomRevenue",
     "DedicatedPlan",
+    "EfficientGatekeeper",
+    "EfficientRights",
     "FungiblePlan",
     "GatekeeperContract",
+    "InvestmentBias",
     "LogRevenue",
     "MixedRevenue",
     "Negotiation",
     "PowerRevenue",
+    "PriceCurvature",
     "QuadraticRevenue",
+    "Regularity",
     "Revenue",
     "RootRevenue",
     "SaturatingRevenue",
@@ -76,27 +106,42 @@ __all__ = [
     "best_single_price",
     "capacity_jacobian",
     "capacity_outcomes",
+    "capitalised_cost",
+    "compare_capacity",
     "corrective_price",
     "dedicated_capacity",
+    "efficient_gatekeeper",
+    "efficient_rights",
     "expected_own_price",
     "expected_own_quantity",
     "expected_own_value",
     "expected_payments",
     "expected_shadow_price",
     "expected_shared_value",
+    "first_unit_margin",
     "fungible_capacity",
     "gatekeeper_contract",
     "held_up",
+    "interior_margin",
+    "investment_bias",
+    "limited_volatility",
     "negotiate",
     "only_one_acquires",
     "own_price",
     "own_quantity",
     "own_value",
     "owner_profit",
+    "plot_replies",
+    "plot_volatility",
+    "price_curvature",
     "reaction_curve",
     "reallocate",
+    "regularity",
     "renegotiated",
     "result_at",
+    "scarcity",
+    "separate_loss",
     "shadow_price",
     "shared_value",
+    "volatility_curves",
 ]

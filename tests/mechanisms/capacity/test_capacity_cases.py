@@ -157,7 +157,7 @@ def test_fungible_first_best_at_five_correlations():
     close(use.price, want["shadow_price_rho0"])
 
 
-@pytest.mark.parametrize("name", ["C6", "D2", "D5"])
+@pytest.mark.parametrize("name", ["C6", "D2", pytest.param("D5", marks=pytest.mark.slow)])
 def test_renegotiation(name):
     found, want = solved(name), RIGHTS[name]["expected"]
     np.testing.assert_allclose(found["slopes"], 0.0, atol=1e-8)
@@ -193,7 +193,7 @@ def test_renegotiation_is_solved_for_all_shares(name):
     np.testing.assert_allclose(found.capacity, nash_of(case), rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", ["E1", "E4"])
+@pytest.mark.parametrize("name", ["E1", pytest.param("E4", marks=pytest.mark.slow)])
 def test_gatekeeper_of_paper_002(name):
     case = RIGHTS[name]
     want, found = case["expected"], solved(name)["contract"]
@@ -232,6 +232,7 @@ def test_gatekeeper_of_paper_001():
     np.testing.assert_allclose(found["slopes"], 0.0, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_gatekeeper_with_power_revenue():
     environment, case = overlapping("gatekeeper_power03")
     rows = case["expected"]["rows"]
@@ -271,6 +272,7 @@ def test_first_best_of_paper_001(name):
         near(value, want[field], case, field)
 
 
+@pytest.mark.slow
 def test_nash_of_paper_001():
     case = OVERLAPPING["nash_sqrt_corr"]
     found = solved("nash_sqrt_corr")
@@ -278,7 +280,7 @@ def test_nash_of_paper_001():
     np.testing.assert_allclose(found["slopes"], 0.0, atol=1e-8)
 
 
-@pytest.mark.parametrize("name", ["nash_log1p", "nash_power03"])
+@pytest.mark.parametrize("name", ["nash_log1p", pytest.param("nash_power03", marks=pytest.mark.slow)])
 def test_nash_of_paper_001_is_stationary(name):
     environment, case = overlapping(name)
     nash = jnp.asarray([row["k"] for row in case["expected"]["rows"]])
@@ -393,6 +395,7 @@ def test_negotiation_state_by_state():
             near(value, row[field], case, field)
 
 
+@pytest.mark.slow
 def test_one_division_that_acquires_alone():
     case, found = OVERLAPPING["unilateral_underinvestment_sqrt"], solved("unilateral_underinvestment_sqrt")["alone"]
     rows = case["expected"]["rows"]

@@ -202,7 +202,7 @@ def test_001_shadow_prices_of_roots_are_linear_along_rays():
 
 
 def test_001_the_corrective_price_is_below_cost_where_the_price_is_convex():
-    environment, case = overlapping("nash_sqrt_corr")
+    environment, _ = overlapping("nash_sqrt_corr")
     found = jax.jit(jax.vmap(lambda d: corrective_price(CapacityGame(environment, d)).markup))(
         jnp.asarray([0.0, 0.25, 0.5, 1.0])
     )
@@ -212,7 +212,7 @@ def test_001_the_corrective_price_is_below_cost_where_the_price_is_convex():
 
 def test_001_a_payment_may_flow_against_the_trade_beyond_the_peak_of_revenue():
     shocks = JointTable([[1.0, 1.0]], [1.0])
-    game = CapacityGame(CapacityEnvironment(QuadraticRevenue([10.0, 10.0], 0.5), 1.0, shocks, use="literal"), 0.9)
+    game = CapacityGame(CapacityEnvironment(QuadraticRevenue([10.0, 10.0], 0.5), 1.0, shocks, use="literal"), 0.1)
     deal = negotiate(game, [18.0, 1.0], [1.0, 1.0])
     assert float(deal.quantity[1]) > 1.0  # division 2 gets more than its right
     assert float(deal.payment[0]) < 0  # and yet division 1 pays for it

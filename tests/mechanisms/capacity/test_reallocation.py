@@ -113,7 +113,7 @@ def test_prices_are_those_of_a_scalar_root_in_plain_numpy(name):
             np.testing.assert_allclose(price, 0.0)
             np.testing.assert_allclose(quantity, free, rtol=1e-9, atol=1e-9)
         else:
-            best = brentq(lambda p: wanted(p).sum() - k, 0.0, 1e4, xtol=1e-12)
+            best = brentq(lambda p, wanted=wanted, k=k: wanted(p).sum() - k, 0.0, 1e4, xtol=1e-12)
             np.testing.assert_allclose(price, best, rtol=1e-8)
 
 

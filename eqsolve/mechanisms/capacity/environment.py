@@ -119,13 +119,13 @@ def joint_states(environment: CapacityEnvironment, capacity: Number) -> Nodes:
     Given the first of two continuous shocks, that is where the second division is just served, where it takes all, and
     where both together want just what there is.
     """
-    divisions = environment.divisions
+    divisions, count = environment.divisions, environment.revenue.nodes
     if divisions > 2:
-        return pair_nodes(environment.shocks, jnp.zeros(0), _no_cuts)
+        return pair_nodes(environment.shocks, jnp.zeros(0), _no_cuts, 1)
     first, first_cost = environment.revenue.of(0), environment.variable_costs[0]
     alone = jnp.stack([first.shock_at(q, first_cost) for q in (jnp.zeros_like(capacity), capacity)])
     if divisions == 1:
-        return pair_nodes(environment.shocks, alone, _no_cuts)
+        return pair_nodes(environment.shocks, alone, _no_cuts, count)
     second, second_cost = environment.revenue.of(1), environment.variable_costs[1]
 
     def meetings(one: Revenue, one_cost: Number, other: Revenue, other_cost: Number, shock: Any) -> list[Array]:
@@ -141,13 +141,14 @@ def joint_states(environment: CapacityEnvironment, capacity: Number) -> Nodes:
         environment.shocks,
         jnp.concatenate([alone, *(jnp.stack(cuts) for cuts in crossed)]),
         lambda shock: jnp.stack(meetings(first, first_cost, second, second_cost, shock)),
+        count,
     )
 
 
 def own_states(environment: CapacityEnvironment, capacity: Each) -> Nodes:
     """Own shocks and weights `[nodes, divisions]`, cut where a division begins to sell, and to use all it has."""
     cuts = [environment.revenue.shock_at(q, environment.variable_cost) for q in (jnp.zeros_like(capacity), capacity)]
-    return own_nodes(environment.shocks, jnp.stack(cuts))
+    return own_nodes(environment.shocks, jnp.stack(cuts), environment.revenue.nodes)
 
 
 def expected_shadow_price(environment: CapacityEnvironment, capacity: Any) -> Number:

@@ -46,6 +46,11 @@ class QuadraticRevenue(Revenue):
     def _valid(self) -> Bool[Array, "*divisions"]:
         return (self.scale > 0) & (self.curvature > 0)
 
+    @property
+    def nodes(self) -> int:
+        """Two nodes: the value of capacity is quadratic in each shock, and cubic once one is integrated."""
+        return 2
+
     def _revenue(self, q: Values, shock: Values) -> Values:
         return (self.scale * shock - self.curvature * q) * q
 

@@ -87,6 +87,11 @@ class Revenue(eqx.Module):
         return _largest(least, active), _largest(most, active)
 
     @property
+    def nodes(self) -> int:
+        """Gauss nodes that integrate the value of capacity between kinks, over evenly spread shocks."""
+        return 16
+
+    @property
     def divisions(self) -> int:
         """How many divisions the parameters have entries for; 1 where all are single numbers."""
         shape = np.broadcast_shapes(*(leaf.shape for leaf in jax.tree.leaves(self)))

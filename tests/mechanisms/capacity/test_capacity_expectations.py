@@ -38,7 +38,7 @@ def plain_price(e1, e2, k):
     a1, a2 = THETA[0] * e1 - COST[0], THETA[1] * e2 - COST[1]
     b1, b2 = 0.5 / H
     both = (b1 * a1 + b2 * a2 - k) / (b1 + b2)
-    return np.maximum.reduce([both, a1 - k / b1, a2 - k / b2, np.zeros_like(both)])
+    return np.maximum(np.maximum(both, 0.0), np.maximum(a1 - k / b1, a2 - k / b2))
 
 
 def by_midpoints(first, second, k, rho=0.0, points=2000):

@@ -221,6 +221,7 @@ def test_001_a_payment_may_flow_against_the_trade_beyond_the_peak_of_revenue():
     assert float(deal.payment[0]) < 0  # and yet division 1 pays for it
 
 
+@pytest.mark.slow
 def test_001_log_revenue_has_no_default():
     environment = CapacityEnvironment(LogRevenue([10.0, 8.0]), 1.0, JointTable(MILD, [0.25] * 4))
     contract = eqx.filter_jit(gatekeeper_contract)(CapacityGame(environment, 0.5))
@@ -265,6 +266,12 @@ def test_figures_are_drawn():
     pytest.importorskip("matplotlib")
     pytest.importorskip("xarray")
     assert len(plot_volatility(points=9).axes) == 2
+
+
+@pytest.mark.slow
+def test_replies_are_drawn():
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("xarray")
     environment, _ = rights("D2")
     assert len(plot_replies(CapacityGame(environment, 0.5), points=5).axes) == 1
 

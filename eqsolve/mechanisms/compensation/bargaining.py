@@ -38,7 +38,7 @@ def bargain(
 
     **Arguments:** `solution`: "nash" maximises $\sum w_i \log(u_i - d_i)$; "kalai-smorodinsky" gives gains in
     proportion to the largest possible ones; "egalitarian" raises the smallest gain first (equal gains unless a limit
-    is in the way). `weights` $w$ > 0, for "nash" only. `disagreement` $d$ [money]: by default the reservation utilities.
+    is in the way). `weights` $w$ > 0, for "nash" only. `disagreement` $d$ [money]: by default the reservations.
     `nonnegative_shares`: whether to bargain over the schemes with $\alpha \ge 0$ only.
     **Returns:** an `Agreement`; NaN with `exists` False where nothing beats disagreement for all, or where the
     Kalai-Smorodinsky ray misses the set (possible with limits and three departments or more).

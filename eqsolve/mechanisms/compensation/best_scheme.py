@@ -9,8 +9,8 @@ from jaxtyping import Float
 
 from eqsolve.mechanisms.compensation.equilibria import NashSet, all_equilibria
 from eqsolve.mechanisms.compensation.model import EffortModel
-from eqsolve.mechanisms.compensation.pay import Pay, output_and_own
 from eqsolve.mechanisms.compensation.pareto import pareto_effort
+from eqsolve.mechanisms.compensation.pay import Pay, output_and_own
 from eqsolve.mechanisms.compensation.solved_pay import induced, stacked
 
 CANDIDATES = 65  # per round: the size that `full_allocation` compiles too

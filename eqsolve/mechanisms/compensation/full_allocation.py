@@ -32,7 +32,7 @@ class FullAllocation:
 
 
 def full_allocation(model: EffortModel, weights: Any = 1.0, highest: float = 16.0) -> FullAllocation:
-    r"""Solve $\sum_i \delta_i V_i(e(\delta)) = f(e(\delta))$ along $\delta = t w$, where $e(\delta)$ is the equilibrium.
+    r"""Solve $\sum_i \delta_i V_i(e(\delta)) = f(e(\delta))$ along $\delta = t w$, $e(\delta)$ the equilibrium.
 
     Rates are searched on a grid of $t$ and bracketed solutions refined; where effort jumps past full allocation there
     is none. Two solutions within one grid cell are missed.

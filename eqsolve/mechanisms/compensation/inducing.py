@@ -1,7 +1,7 @@
 r"""Scheme 4: the pay that makes the Pareto-optimal effort stationary, and the simplex of schemes that are feasible.
 
-With $r_{ij} = C_{i,ij} / V_{j,ij}$ and $s_{ij} = f_{ij} / V_{j,ij}$ at $e^P$ (equal where no bound holds effort back), the
-rates $B_{ij} = r_{ij} - s_{ij} \alpha_i$ leave department i no reason to move. Everything else is linear in $\alpha$:
+With $r_{ij} = C_{i,ij} / V_{j,ij}$ and $s_{ij} = f_{ij} / V_{j,ij}$ at $e^P$ (equal where no bound holds effort back),
+the rates $B_{ij} = r_{ij} - s_{ij} \alpha_i$ leave department i no reason to move. Everything else is linear in $\alpha$:
 with $A_i = f - \sum_j s_{ij} V_j$, $E_i = C_i - \sum_j r_{ij} V_j$ and $D = f - \sum_{ij} r_{ij} V_j$, department i
 nets $A_i \alpha_i - E_i$ and the residual is $D - \sum A_i \alpha_i$.
 """
@@ -17,8 +17,8 @@ from eqsolve._fields import as_fields, per_entry
 from eqsolve._tables import fields_table
 from eqsolve.certify.certificate import Certificate, certify
 from eqsolve.mechanisms.compensation.model import EffortModel
-from eqsolve.mechanisms.compensation.pay import CustomPay, Pay
 from eqsolve.mechanisms.compensation.pareto import ParetoPoint
+from eqsolve.mechanisms.compensation.pay import CustomPay, Pay
 
 Shares = Float[Array, " n"]
 
@@ -27,9 +27,9 @@ class InducingSchemes(eqx.Module):
     r"""All schemes 4 whose first-order conditions hold at $e^P$: one for every vector of output shares $\alpha$.
 
     **Fields:** `base` $r$ and `trade` $s$ `[n, n]`: rates without a share of output, and what a whole share takes from
-    them. `slope` $A$ `[n]`: what a share of output is worth [money]. `need` $E$ `[n]`: $A_i \alpha_i$ at which department
-    i has its reservation utility. `budget` $D$: the largest $\sum A_i \alpha_i$ that leaves no deficit. `output` $f$,
-    `cost` $C$, `welfare` $\pi^P$, `reservation` $\bar u$ `[n]` [money]. NaN where some $V_{j,ij}$ is zero.
+    them. `slope` $A$ `[n]`: what a share of output is worth [money]. `need` $E$ `[n]`: $A_i \alpha_i$ at which
+    department i has its reservation utility. `budget` $D$: the largest $\sum A_i \alpha_i$ that leaves no deficit.
+    `output` $f$, `cost` $C$, `welfare` $\pi^P$, `reservation` `[n]` [money]. NaN where some $V_{j,ij}$ is zero.
 
     Build it with `inducing_schemes`.
 

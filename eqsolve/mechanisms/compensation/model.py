@@ -13,7 +13,7 @@ from eqsolve.action import Action
 from eqsolve.game import Game
 from eqsolve.mechanisms._pay import own_entry
 from eqsolve.mechanisms.compensation.pay import CustomPay, Pay
-from eqsolve.mechanisms.compensation.terms import Custom, Effort
+from eqsolve.mechanisms.compensation.terms import Custom, Effort, Standard
 
 Term = Callable[[Effort], Array]
 
@@ -70,9 +70,9 @@ class EffortModel(eqx.Module):
         departments: int | Iterable[str] = 2,
     ):
         terms = {"output": output, "performance": performance, "cost": cost}
-        modules = {name: term if isinstance(term, eqx.Module) else Custom(term) for name, term in terms.items()}
         names = None if isinstance(departments, int) else tuple(departments)
         count = departments if isinstance(departments, int) else len(names or ())
+        modules = {name: _as_module(term, count) for name, term in terms.items()}
         self.departments = player_names(names, count, "EffortModel.departments", "department")
         fields = as_fields("EffortModel", **modules, lower=lower, upper=upper)
         self.output, self.performance, self.cost = fields["output"], fields["performance"], fields["cost"]
@@ -146,3 +146,10 @@ def effort_outcomes(params: Employment, actions: Mapping[str, Array], shock: Non
         "residual": found.output - jnp.sum(reward),
         "welfare": found.welfare,
     }
+
+
+def _as_module(term: Callable[..., Any], departments: int) -> eqx.Module:
+    """Standard terms with all coefficients written out, so that models of one size share their programs."""
+    if isinstance(term, Standard):
+        return term.sized(departments)
+    return term if isinstance(term, eqx.Module) else Custom(term)

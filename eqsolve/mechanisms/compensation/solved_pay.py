@@ -11,9 +11,10 @@ from eqsolve.solve import solve_nash
 
 
 class Induced(eqx.Module):
-    """What k pay schemes lead to: `effort` `[k, n, n]`, `performance`, `reward` and `net_pay` `[k, n]`, and the rest `[k]`.
+    """What k pay schemes lead to.
 
-    `solved` says whether the solver, which starts in the middle of the box, ended at a candidate equilibrium.
+    `effort` is `[k, n, n]`; `performance`, `reward` and `net_pay` are `[k, n]`, the rest `[k]`. `solved` says whether
+    the solver, which starts in the middle of the box, ended at a candidate equilibrium.
     """
 
     effort: Float[Array, "k n n"]

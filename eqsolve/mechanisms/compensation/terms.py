@@ -6,7 +6,7 @@ programs are compiled once for all of them.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -19,8 +19,26 @@ Effort = Float[Array, "n n"]
 NEAR_ZERO = 1e-9  # below this effort a square root continues along its chord to zero, where its slope is finite
 
 
-class StandardOutput(eqx.Module):
-    r"""The firm's output $f = f_0 + \sum_{ij} (l e - c e^2 + r \sqrt e + g \ln(1 + e)) + \text{synergy}$ at $e = e_{ij}$.
+class Standard(eqx.Module):
+    """A sum of standard terms, whose coefficients may be written as one number for all."""
+
+    def shapes(self, departments: int) -> dict[str, tuple[int, ...]]:
+        """The shape of every coefficient for so many departments."""
+        raise NotImplementedError
+
+    def sized(self, departments: int) -> Self:
+        """The same terms with every coefficient written out; raises where a shape does not fit."""
+        owner, full = type(self).__name__, {}
+        for name, shape in self.shapes(departments).items():
+            value = getattr(self, name)
+            if value.shape not in ((), shape):
+                raise ValueError(f"{owner}.{name} has shape {value.shape}; give one number or an array of {shape}.")
+            full[name] = jnp.broadcast_to(value, shape)
+        return type(self)(**full)
+
+
+class StandardOutput(Standard):
+    r"""The firm's output $f = f_0 + \sum_{ij} (l e - c e^2 + r \sqrt e + g \ln(1 + e))$ + synergy, with $e = e_{ij}$.
 
     Synergy is $\sum_{i<j} k_{ij} e_{ij} e_{ji} + \sum_{i<j} m_{ij} \sqrt{e_{ij} e_{ji}}$: help that is returned.
 
@@ -65,6 +83,12 @@ class StandardOutput(eqx.Module):
     def __check_init__(self) -> None:
         require_finite(self, "StandardOutput")
 
+    def shapes(self, departments: int) -> dict[str, tuple[int, ...]]:
+        """The shape of every coefficient for so many departments."""
+        each = (departments, departments)
+        matrices = ("linear", "curve", "root", "log", "synergy", "root_synergy")
+        return {"base": ()} | dict.fromkeys(matrices, each)
+
     def __call__(self, effort: Effort) -> Float[Array, ""]:
         """Output at this effort [money]."""
         roots = square_root(effort)
@@ -73,7 +97,7 @@ class StandardOutput(eqx.Module):
         return self.base + jnp.sum(separable) + jnp.sum(jnp.triu(returned, k=1))
 
 
-class StandardPerformance(eqx.Module):
+class StandardPerformance(Standard):
     r"""Each department's measure $V_j = v_j + \sum_i (l_{ij} e_{ij} + r_{ij} \sqrt{e_{ij}}) - c_j (\sum_i e_{ij})^2$.
 
     Only effort for department j (column j) counts.
@@ -100,6 +124,11 @@ class StandardPerformance(eqx.Module):
     def __check_init__(self) -> None:
         require_finite(self, "StandardPerformance")
 
+    def shapes(self, departments: int) -> dict[str, tuple[int, ...]]:
+        """The shape of every coefficient for so many departments."""
+        n = departments
+        return {"base": (n,), "linear": (n, n), "root": (n, n), "curve": (n,)}
+
     def __call__(self, effort: Effort) -> Float[Array, " n"]:
         """Every department's measure at this effort."""
         received = jnp.sum(effort, axis=0)
@@ -110,7 +139,7 @@ class StandardPerformance(eqx.Module):
         )
 
 
-class StandardCost(eqx.Module):
+class StandardCost(Standard):
     r"""Each department's cost $C_i = c_i + \sum_j (u_{ij} e_{ij} + q_{ij} e_{ij}^2 / 2) + t_i (\sum_j e_{ij})^2 / 2$.
 
     Only department i's own effort (row i) counts. `total` alone gives costs of the sum of efforts.
@@ -134,6 +163,11 @@ class StandardCost(eqx.Module):
 
     def __check_init__(self) -> None:
         require_finite(self, "StandardCost")
+
+    def shapes(self, departments: int) -> dict[str, tuple[int, ...]]:
+        """The shape of every coefficient for so many departments."""
+        n = departments
+        return {"fixed": (n,), "unit": (n, n), "slope": (n, n), "total": (n,)}
 
     def __call__(self, effort: Effort) -> Float[Array, " n"]:
         """Every department's cost at this effort [money]."""

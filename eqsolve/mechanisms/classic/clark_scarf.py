@@ -33,8 +33,8 @@ class FiniteSerial(eqx.Module):
     **Arguments:**
 
     - `order_cost` $c \ge 0$ [money/unit]: of moving a unit into each stage, `[N]`, stage 1 first.
-    - `echelon_holding` $h \ge 0$ [money/unit/period], `[N]`. Stage 1's is charged on stock after demand, $h_1 E(y - t)$,
-      the others' on the echelon stock at the start of the period.
+    - `echelon_holding` $h \ge 0$ [money/unit/period], `[N]`. Stage 1's is charged on stock after demand,
+      $h_1 E(y - t)$, the others' on the echelon stock at the start of the period.
     - `penalty` $p \ge 0$ [money/unit/period]; a backorder costs $p + \sum h$ against echelon stock, as usual.
     - `demand`: probabilities of a demand of 0, 1, ... units per period, `[K + 1]`; see `lattice_demand`.
     - `discount` $a$ in (0, 1].
@@ -93,9 +93,9 @@ class FiniteSerialPlan(eqx.Module):
     level: Float[Array, " levels"]
 
     def cost(self, stock: Any) -> Float[Array, ""]:
-        """The least expected cost from echelon stocks `[N]`, whole numbers in the range of levels, not falling upstream.
+        """The least expected cost from echelon stocks `[N]`.
 
-        NaN outside.
+        They are whole numbers in the range of levels that do not fall upstream; NaN otherwise.
         """
         stock = jnp.asarray(stock, self.level.dtype)
         index = jnp.round(stock - self.level[0]).astype(int)
@@ -123,6 +123,11 @@ def solve_finite_serial(system: FiniteSerial, periods: int, highest: int, lowest
         raise ValueError(f"solve_finite_serial: periods is {periods}; give at least 1.")
     if lowest > -1 or highest < 1:
         raise ValueError(f"solve_finite_serial: levels are {lowest} to {highest}; give -1 or less to 1 or more.")
+    return _plan(system, periods, highest, lowest)
+
+
+@eqx.filter_jit
+def _plan(system: FiniteSerial, periods: int, highest: int, lowest: int) -> FiniteSerialPlan:
     level = jnp.arange(lowest, highest + 1, dtype=system.demand.dtype)
     nothing = jnp.zeros((system.order_cost.shape[0], level.shape[0]), level.dtype)
 

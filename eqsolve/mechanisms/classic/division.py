@@ -35,8 +35,8 @@ def divide(
 ) -> Division:
     r"""Divide one unit between two: $u_1(x)$ rises in the first's share $x$, $u_2(x)$ falls.
 
-    Nash: $w_1 u_1' / (u_1 - d_1) + w_2 u_2' / (u_2 - d_2) = 0$. Kalai-Smorodinsky: gains in proportion to the ideal ones,
-    each of which leaves the other at disagreement.
+    Nash: $w_1 u_1' / (u_1 - d_1) + w_2 u_2' / (u_2 - d_2) = 0$. Kalai-Smorodinsky: gains in proportion to the ideal
+    ones, each of which leaves the other at disagreement.
 
     **Arguments:** `first`, `second`: functions `(params, share) -> utility`, with gains that are log-concave for
     "nash" (concave utility is). `params`: pytree of arrays. `weights` > 0, for "nash". `disagreement` $d$.

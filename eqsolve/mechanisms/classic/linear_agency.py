@@ -1,8 +1,9 @@
 r"""Principal and agent with linear pay, exponential utility and normal noise (LEN), for one task or several.
 
-The agent's efforts $e$ (one per task) are worth $b \cdot e$ to the principal and cost $e' C e / 2$; what can be measured
-of each is $e$ plus normal noise of covariance $\Sigma$. With pay $w + \beta \cdot (e + \varepsilon)$ and constant risk
-aversion $r$ the agent's certainty equivalent is $w + \beta \cdot e - e' C e / 2 - r \beta' \Sigma \beta / 2$.
+The agent's efforts $e$ (one per task) are worth $b \cdot e$ to the principal and cost $e' C e / 2$; what can be
+measured of each is $e$ plus normal noise of covariance $\Sigma$. With pay $w + \beta \cdot (e + \varepsilon)$ and
+constant risk aversion $r$ the agent's certainty equivalent is
+$w + \beta \cdot e - e' C e / 2 - r \beta' \Sigma \beta / 2$.
 """
 
 from collections.abc import Mapping
@@ -80,7 +81,7 @@ class LinearAgency(eqx.Module):
         """Build the game in two stages: the principal offers the action "rate", then the agent chooses "effort".
 
         The fixed wage holds the agent at its reservation utility at the effort it will choose, so that the principal
-        earns "surplus". The agent maximises "certainty equivalent", its own before the wage. Outcomes besides: "risk
+        earns "surplus". Payoffs are quadratic and unbounded: solve with `Newton()` for both stages. The agent maximises "certainty equivalent", its own before the wage. Outcomes besides: "risk
         premium" and "profit before wage".
         """
         tasks = self.benefit.shape[0]
@@ -98,9 +99,9 @@ class LinearAgency(eqx.Module):
 class LinearContract(eqx.Module):
     r"""The best linear contract.
 
-    **Fields:** `rate` $\beta$ and `effort` $e$ `[tasks]`; `wage` $w$ [money]; `risk_premium` $r \beta' \Sigma \beta / 2$;
-    `profit` of the principal after pay; `surplus` of both; `first_best` surplus with effort observed; `loss` between
-    them [money].
+    **Fields:** `rate` $\beta$ and `effort` $e$ `[tasks]`; `wage` $w$ [money]; `risk_premium`
+    $r \beta' \Sigma \beta / 2$; `profit` of the principal after pay; `surplus` of both; `first_best`: the surplus with
+    effort observed; `loss` between them [money].
     """
 
     rate: Tasks
@@ -182,7 +183,7 @@ def _matrix(value: Array, tasks: int, what: str) -> Square:
         return jnp.diag(jnp.broadcast_to(value, (tasks,)))
     if value.shape != (tasks, tasks):
         raise ValueError(
-            f"{what} has shape {value.shape}; give a number, {tasks} numbers, or a matrix of {tasks} rows."
+            f"{what} has shape {value.shape}; give a number, {tasks} of them, or a {tasks} x {tasks} matrix."
         )
     values = concrete(value)
     if values is not None and not jnp.allclose(values, values.T, equal_nan=True):

@@ -84,8 +84,8 @@ class DiscountedLot(eqx.Module):
 def best_discounted_lot(schedule: DiscountSchedule, demand: Any, order_cost: Any, holding_rate: Any) -> DiscountedLot:
     r"""The lot that minimises purchases, orders and holding, at holding costs of $i$ times the average unit price.
 
-    In tier k an order costs $F_k + p_k Q$, so the cost rate is $p_k D + (K + F_k) D / Q + i (F_k + p_k Q) / 2$. The best
-    lot is a tier's economic lot, or where that lies below the tier, its start.
+    In tier k an order costs $F_k + p_k Q$, so the cost rate is $p_k D + (K + F_k) D / Q + i (F_k + p_k Q) / 2$. The
+    best lot is a tier's economic lot, or where that lies below the tier, its start.
 
     **Arguments:** `demand` $D$ > 0 [units/time]; `order_cost` $K \ge 0$ [money]; `holding_rate` $i$ > 0 [1/time].
     **Returns:** a `DiscountedLot`; the smallest lot where several cost the same.

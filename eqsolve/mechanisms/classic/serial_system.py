@@ -81,9 +81,8 @@ class SerialPlan(eqx.Module):
         return curve(jnp.minimum(jnp.asarray(level, best.dtype), best)) - curve(best)
 
     def __str__(self) -> str:
-        rows = [
-            (str(j + 1), number(s), number(t)) for j, (s, t) in enumerate(zip(self.echelon, self.local, strict=True))
-        ]
+        pairs = zip(self.echelon, self.local, strict=True)
+        rows = [(str(stage), number(echelon), number(local)) for stage, (echelon, local) in enumerate(pairs, start=1)]
         return f"cost {number(self.cost)}\n\n" + table(("stage", "echelon base stock", "local base stock"), rows)
 
 
@@ -134,7 +133,7 @@ def solve_serial(system: SerialSystem, highest: int | None = None) -> SerialPlan
     r"""Find the optimal base-stock levels and the cost rate.
 
     Normal demand: curves as cubics between 513 levels, integrals by 64 Gauss nodes up to the kink at the next stage's
-    base stock; levels agree with a lattice of steps of 1e-3 standard deviations. Poisson demand: exact, on whole levels.
+    base stock. Poisson demand: exact, on whole levels.
 
     **Arguments:** `highest`: the highest Poisson level considered; by default one that demand during all lead times
     exceeds with probability 1e-14. Needed where the parameters are traced.
@@ -143,17 +142,21 @@ def solve_serial(system: SerialSystem, highest: int | None = None) -> SerialPlan
     **Errors:** `ValueError` where `highest` is needed.
     **Source:** as for `SerialSystem`.
     """
-    if isinstance(system.demand, Normal):
-        return _plan(*_normal_stages(system, system.demand))
-    if highest is None:
+    if isinstance(system.demand, Poisson) and highest is None:
         total = concrete(jnp.sum(system.lead_time) * system.demand.mu)
         if total is None:
             raise ValueError("solve_serial: the parameters are traced; give `highest`, the highest level considered.")
         highest = int(np.ceil(float(Poisson(np.maximum(total, 1e-3)).ppf(1 - TAIL)))) + 2
-    return _plan(*_poisson_stages(system, system.demand, highest))
+    return _plan(system, highest)
 
 
-def _plan(levels: list[Array], curves: list[CostCurve]) -> SerialPlan:
+@eqx.filter_jit
+def _plan(system: SerialSystem, highest: int | None) -> SerialPlan:
+    if isinstance(system.demand, Normal):
+        levels, curves = _normal_stages(system, system.demand)
+    else:
+        assert highest is not None
+        levels, curves = _poisson_stages(system, system.demand, highest)
     echelon = jnp.stack(levels)
     lowest = jax.lax.cummin(echelon, reverse=True)
     local = jnp.diff(lowest, prepend=0.0)

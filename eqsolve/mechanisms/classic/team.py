@@ -1,8 +1,8 @@
 r"""Holmstrom's team: joint output, private effort, and why sharing it all cannot be efficient.
 
 Output $\sum a_i e_i$ costs $k_i e_i^2 / 2$ each. Member i is paid $s_i$ of output and a fixed amount: it works
-$e_i = s_i a_i / k_i$, the first best is $a_i / k_i$, and what is lost is $\sum (1 - s_i)^2 a_i^2 / (2 k_i)$. Shares that
-sum to one (a balanced budget) lose something whenever two members matter. A budget breaker, who keeps a deposit from
+$e_i = s_i a_i / k_i$, the first best is $a_i / k_i$, and what is lost is $\sum (1 - s_i)^2 a_i^2 / (2 k_i)$. Shares
+that sum to one (a balanced budget) lose something whenever two members matter. A budget breaker, who keeps a deposit from
 everybody and pays each the whole output, loses nothing.
 """
 

@@ -1,7 +1,7 @@
 r"""Scheme 4: the pay that makes the Pareto-optimal effort stationary, and the simplex of schemes that are feasible.
 
 With $r_{ij} = C_{i,ij} / V_{j,ij}$ and $s_{ij} = f_{ij} / V_{j,ij}$ at $e^P$ (equal where no bound holds effort back),
-the rates $B_{ij} = r_{ij} - s_{ij} \alpha_i$ leave department i no reason to move. Everything else is linear in $\alpha$:
+the rates $B_{ij} = r_{ij} - s_{ij} \alpha_i$ leave department i no reason to move. All else is linear in $\alpha$:
 with $A_i = f - \sum_j s_{ij} V_j$, $E_i = C_i - \sum_j r_{ij} V_j$ and $D = f - \sum_{ij} r_{ij} V_j$, department i
 nets $A_i \alpha_i - E_i$ and the residual is $D - \sum A_i \alpha_i$.
 """

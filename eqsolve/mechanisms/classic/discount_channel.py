@@ -113,6 +113,10 @@ def coordinate_by_share(channel: DiscountChannel, wholesale_price: Any = None) -
     buyer's answer (Stackelberg).
     **Returns:** a `SharedChannel`, differentiable and batched.
     **Source:** Weng (1995), with the seller's band corrected (ERRATA.md).
+
+    >>> channel = DiscountChannel(600.0, 12.0, 10.0, 40.0, 200.0, 2.0, 1.0)
+    >>> round(float(coordinate_by_share(channel).wholesale_price), 2)  # the seller's best
+    30.37
     """
     if wholesale_price is None:
         price, demand = _leader(channel)

@@ -81,8 +81,9 @@ class LinearAgency(eqx.Module):
         """Build the game in two stages: the principal offers the action "rate", then the agent chooses "effort".
 
         The fixed wage holds the agent at its reservation utility at the effort it will choose, so that the principal
-        earns "surplus". Payoffs are quadratic and unbounded: solve with `Newton()` for both stages. The agent maximises "certainty equivalent", its own before the wage. Outcomes besides: "risk
-        premium" and "profit before wage".
+        earns "surplus". The agent maximises "certainty equivalent", its own before the wage. Outcomes besides: "risk
+        premium" and "profit before wage". Payoffs are quadratic on unbounded sets: solve with `Newton()` for both
+        stages (compiling two stages takes a minute; `best_linear_contract` has the closed form).
         """
         tasks = self.benefit.shape[0]
         return Game(
@@ -135,12 +136,17 @@ def agency_outcomes(params: LinearAgency, actions: Mapping[str, Array], shock: N
     }
 
 
+@eqx.filter_jit
 def linear_agency_contract(agency: LinearAgency, rate: Any) -> LinearContract:
     r"""What a contract with given rates leads to: effort $C^{-1} \beta$, and the wage that just keeps the agent.
 
     **Arguments:** `rate` $\beta$, a number or `[tasks]`.
     **Returns:** a `LinearContract`; NaN where a traced $C$ is not positive definite.
     **Source:** Holmstrom and Milgrom (1991), section 2.
+
+    >>> sold = linear_agency_contract(LinearAgency(2.0, effort_cost=1.0, noise=3.0, risk_aversion=1.0), rate=2.0)
+    >>> float(sold.surplus), float(sold.risk_premium)  # the whole benefit for the agent, at too much risk
+    (-4.0, 6.0)
     """
     given = as_fields("linear_agency_contract", rate=rate)["rate"].astype(agency.benefit.dtype)
     beta = jnp.broadcast_to(given, agency.benefit.shape)
@@ -165,12 +171,17 @@ def linear_agency_contract(agency: LinearAgency, rate: Any) -> LinearContract:
     )
 
 
+@eqx.filter_jit
 def best_linear_contract(agency: LinearAgency) -> LinearContract:
     r"""The contract with rates $\beta = (I + r C \Sigma)^{-1} b$; for one task $b / (1 + r c \sigma^2)$.
 
     **Returns:** a `LinearContract`, differentiable and batched. Without risk aversion or noise the rate is the benefit,
     and nothing is lost.
     **Source:** Holmstrom and Milgrom (1991), equation (4).
+
+    >>> best = best_linear_contract(LinearAgency(2.0, effort_cost=1.0, noise=3.0, risk_aversion=1.0))
+    >>> float(best.rate[0]), float(best.surplus), float(best.loss)
+    (0.5, 0.5, 1.5)
     """
     identity = jnp.eye(agency.benefit.shape[0], dtype=agency.benefit.dtype)
     rate = solve(identity + agency.risk_aversion * agency.effort_cost @ agency.noise, agency.benefit)

@@ -115,6 +115,10 @@ def bargain_over_lots(trade: LotTrade, seller_weight: Any = 0.5) -> LotAgreement
     **Returns:** a `LotAgreement`; for another weight `equal_price` and `share` are those of that weight.
     **Errors:** `ValueError` for a weight outside [0, 1].
     **Source:** Kohli and Park (1989); the shares: Nam (paper 004), section 5.2.
+
+    >>> trade = LotTrade(1000.0, 20.0, 180.0, 2.0, 0.0, price=10.0, cost=6.0, retail_price=14.0)
+    >>> round(float(bargain_over_lots(trade).gain), 2)
+    661.21
     """
     if not isinstance(seller_weight, (int, float)) or not 0 <= seller_weight <= 1:
         raise ValueError(f"bargain_over_lots: seller_weight is {seller_weight!r}; give a number from 0 to 1.")

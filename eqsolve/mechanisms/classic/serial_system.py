@@ -98,10 +98,10 @@ class SerialSystem(eqx.Module):
 
     **Errors:** `TypeError` and `ValueError` that name the field, the value and the remedy.
     **Source:** Clark and Scarf (1960), cited by Nam (paper 004), section 5.1; stationary form: Chen and Zheng (1994),
-    Shang and Song (2003).
+    Shang and Song (2003); the example: Snyder and Shen, Fundamentals of Supply Chain Theory (2019), 6.1.
 
     >>> system = SerialSystem([3.0, 2.0, 2.0], [1.0, 1.0, 2.0], penalty=37.12, demand=Normal(5.0, 1.0))
-    >>> solve_serial(system).echelon.round(1).tolist()  # Snyder and Shen, example 6.1: 6.49, 12.02, 22.71
+    >>> [round(float(level), 1) for level in solve_serial(system).echelon]  # printed: 6.49, 12.02, 22.71
     [6.5, 12.0, 22.7]
     """
 
@@ -141,6 +141,11 @@ def solve_serial(system: SerialSystem, highest: int | None = None) -> SerialPlan
     differentiable in all parameters.
     **Errors:** `ValueError` where `highest` is needed.
     **Source:** as for `SerialSystem`.
+
+    >>> from eqsolve.demand import Poisson
+    >>> plan = solve_serial(SerialSystem([1.0, 0.5], [1.0, 2.0], penalty=9.0, demand=Poisson(3.0)))
+    >>> plan.echelon.tolist(), plan.local.tolist()
+    ([6.0, 13.0], [6.0, 7.0])
     """
     if isinstance(system.demand, Poisson) and highest is None:
         total = concrete(jnp.sum(system.lead_time) * system.demand.mu)

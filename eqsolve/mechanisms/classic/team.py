@@ -2,8 +2,8 @@ r"""Holmstrom's team: joint output, private effort, and why sharing it all canno
 
 Output $\sum a_i e_i$ costs $k_i e_i^2 / 2$ each. Member i is paid $s_i$ of output and a fixed amount: it works
 $e_i = s_i a_i / k_i$, the first best is $a_i / k_i$, and what is lost is $\sum (1 - s_i)^2 a_i^2 / (2 k_i)$. Shares
-that sum to one (a balanced budget) lose something whenever two members matter. A budget breaker, who keeps a deposit from
-everybody and pays each the whole output, loses nothing.
+that sum to one (a balanced budget) lose something whenever two members matter. A budget breaker, who keeps a deposit
+from everybody and pays each the whole output, loses nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,8 +33,8 @@ class Team(eqx.Module):
     **Source:** Holmstrom, Moral hazard in teams, Bell Journal of Economics 13 (1982).
 
     >>> team = Team([3.0, 2.0, 1.0], cost=[1.0, 2.0, 0.5], share=[0.5, 0.3, 0.2])
-    >>> team_equilibrium(team).round(2).tolist(), team_first_best(team).tolist()
-    ([1.5, 0.30000001192092896, 0.4000000059604645], [3.0, 1.0, 2.0])
+    >>> [round(float(effort), 4) for effort in team_equilibrium(team)], team_first_best(team).tolist()
+    ([1.5, 0.3, 0.4], [3.0, 1.0, 2.0])
     """
 
     productivity: Members
@@ -96,12 +96,21 @@ def team_equilibrium(team: Team) -> Members:
     r"""The efforts $e_i = \max(s_i, 0) a_i / k_i$, each a dominant strategy.
 
     **Source:** Holmstrom (1982), section 2.
+
+    >>> team_equilibrium(Team([3.0, 2.0], cost=1.0, share=0.5)).tolist()
+    [1.5, 1.0]
     """
     return jnp.maximum(team.share, 0.0) * team.productivity / team.cost
 
 
 def team_first_best(team: Team) -> Members:
-    """The efforts $a_i / k_i$ that maximise the surplus."""
+    """The efforts $a_i / k_i$ that maximise the surplus.
+
+    **Source:** Holmstrom (1982), section 2.
+
+    >>> team_first_best(Team([3.0, 2.0], cost=1.0, share=0.5)).tolist()
+    [3.0, 2.0]
+    """
     return team.productivity / team.cost
 
 

@@ -70,6 +70,11 @@ def check_assumptions(model: EffortModel, samples: int = 256) -> Assumptions:
     **Returns:** `Assumptions`: for each the smallest margin and where it was found.
     **Errors:** `ValueError` for fewer than one sample.
     **Source:** Nam (paper 004), section 2.
+
+    >>> from eqsolve.mechanisms.compensation.example import paper_example
+    >>> found = check_assumptions(paper_example())
+    >>> found.hold, found["output rises in effort"].strict  # the slope vanishes where own effort is one
+    (True, False)
     """
     if samples < 1:
         raise ValueError(f"check_assumptions: samples is {samples}; give at least 1.")

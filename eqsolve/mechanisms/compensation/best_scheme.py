@@ -55,6 +55,10 @@ def best_scheme(
     **Returns:** a `BestScheme`; a lower bound of what the class can reach, to about three digits.
     **Errors:** `ValueError` for another scheme, or where no scheme tried is feasible.
     **Source:** Nam (paper 004), sections 3.2 to 3.4 and 4.2 to 4.4.
+
+    >>> from eqsolve.mechanisms.compensation.example import paper_example
+    >>> round(best_scheme(paper_example(), 3, symmetric=True).welfare, 2)  # the Pareto-optimal effort has 12.5
+    11.5
     """
     if scheme not in (1, 2, 3):
         raise ValueError(f"best_scheme: scheme is {scheme!r}; give 1, 2 or 3 (scheme 4 loses nothing).")

@@ -90,6 +90,11 @@ def all_equilibria(
     **Returns:** a `NashSet`.
     **Errors:** `ValueError` where the pay does not fit the model.
     **Source:** Nam (paper 004), sections 3.2 to 3.5, which solve first-order conditions only; ERRATA.md.
+
+    >>> from eqsolve.mechanisms.compensation.example import paper_example
+    >>> found = all_equilibria(paper_example(), Pay(share=0.5))
+    >>> len(found), found.unique, float(found.welfare[0])
+    (1, True, 11.0)
     """
     game = model.game(pay)
     width = np.asarray(model.upper - model.lower).ravel()

@@ -85,6 +85,10 @@ def scheme_table(model: EffortModel, schemes: Mapping[str, Pay | CustomPay]) -> 
     **Returns:** a `SchemeTable`.
     **Errors:** `ValueError` without schemes, and those of `all_equilibria`.
     **Source:** Nam (paper 004), section 4.6. The printed column of scheme 3 is wrong; see ERRATA.md.
+
+    >>> found = scheme_table(paper_example(), {"halves": output_shares(0.5)})
+    >>> bool(found["halves"].effort.max() < 1e-6)
+    True
     """
     if not schemes:
         raise ValueError("scheme_table: no schemes given; give {name: pay}.")

@@ -25,6 +25,11 @@ def feasible_triangle(family: InducingSchemes, names: tuple[str, str] = ("1", "2
     **Errors:** `ValueError` for another number of departments, or where no scheme is feasible; `ImportError` without
     Matplotlib.
     **Source:** Nam (paper 004), figure 1.
+
+    >>> from eqsolve.mechanisms.compensation import inducing_schemes, paper_example, pareto_point
+    >>> family = inducing_schemes(pareto_point(paper_example(), np.array([[0.5, 1.0], [1.0, 0.5]])))
+    >>> len(feasible_triangle(family).axes)
+    1
     """
     if family.slope.shape != (2,):
         raise ValueError(f"feasible_triangle: the family has {family.slope.shape[0]} departments; the plane has two.")

@@ -41,6 +41,10 @@ def full_allocation(model: EffortModel, weights: Any = 1.0, highest: float = 16.
     **Returns:** a `FullAllocation`, empty where pay never exhausts output.
     **Errors:** `ValueError` for weights or a range that are not positive.
     **Source:** Nam (paper 004), section 3.3.
+
+    >>> from eqsolve.mechanisms.compensation.example import paper_example
+    >>> [round(float(rate), 4) for rate in full_allocation(paper_example()).rate[0]]  # 13/6
+    [2.1667, 2.1667]
     """
     if not highest > 0:
         raise ValueError(f"full_allocation: highest is {highest}; give a number above zero.")

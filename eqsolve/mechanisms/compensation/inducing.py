@@ -143,5 +143,11 @@ def induces(model: EffortModel, point: ParetoPoint, pay: Pay | CustomPay) -> Cer
     **Arguments:** `point`: from `pareto_effort`. `pay`: any pay, for instance `family.pay(shares)`.
     **Returns:** a `Certificate`: `certified` is the answer, `gain` what somebody would earn by leaving.
     **Source:** ERRATA.md on paper 004, section 3.5: first-order conditions are not enough where a share is negative.
+
+    >>> from eqsolve.mechanisms.compensation import paper_example, pareto_point
+    >>> firm = paper_example()
+    >>> point = pareto_point(firm, jnp.array([[0.5, 1.0], [1.0, 0.5]]))
+    >>> bool(induces(firm, point, inducing_schemes(point).pay(1 / 32)).certified)
+    True
     """
     return certify(model.game(pay), {"effort": point.effort})

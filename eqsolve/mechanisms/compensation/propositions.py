@@ -23,6 +23,11 @@ def proposition_1(family: InducingSchemes) -> Claim:
     Needs (16) at $e^P$, output above zero, and somebody else whose rates would be worth something.
 
     **Source:** Nam (paper 004), proposition 1; the paper assumes $V \ge 0$, which does not rule out $V = 0$.
+
+    >>> from eqsolve.mechanisms.compensation import paper_example, pareto_point
+    >>> family = inducing_schemes(pareto_point(paper_example(), jnp.array([[0.5, 1.0], [1.0, 0.5]])))
+    >>> proposition_1(family).holds
+    True
     """
     slope, budget = np.asarray(family.slope, float), float(family.budget)
     # A_i - D is what the rates pay the others when they have no share of output
@@ -47,6 +52,11 @@ def proposition_2(family: InducingSchemes) -> Claim:
     zero costs nothing, and fails with fixed costs (ERRATA.md).
 
     **Source:** Nam (paper 004), proposition 2, corrected.
+
+    >>> from eqsolve.mechanisms.compensation import paper_example, pareto_point
+    >>> family = inducing_schemes(pareto_point(paper_example(), jnp.array([[0.5, 1.0], [1.0, 0.5]])))
+    >>> proposition_2(family).holds
+    True
     """
     need = np.asarray(family.need, float)
     return Claim(
@@ -65,6 +75,11 @@ def proposition_3(family: InducingSchemes) -> Claim:
     The difference is $\pi^P$ less the reservation utilities, whatever the signs of $A$, $D$ and $E$.
 
     **Source:** Nam (paper 004), proposition 3.
+
+    >>> from eqsolve.mechanisms.compensation import paper_example, pareto_point
+    >>> family = inducing_schemes(pareto_point(paper_example(), jnp.array([[0.5, 1.0], [1.0, 0.5]])))
+    >>> proposition_3(family).holds
+    True
     """
     spare = float(family.welfare - jnp.sum(family.reservation))
     return Claim(
@@ -80,6 +95,11 @@ def proposition_4(family: InducingSchemes) -> Claim:
     $(1 - \alpha_i) A_i = f - C_i - u_i$ is at least the others' costs and reservation utilities.
 
     **Source:** Nam (paper 004), proposition 4, which asks for $D > 0$; ERRATA.md.
+
+    >>> from eqsolve.mechanisms.compensation import paper_example, pareto_point
+    >>> family = inducing_schemes(pareto_point(paper_example(), jnp.array([[0.5, 1.0], [1.0, 0.5]])))
+    >>> proposition_4(family).holds
+    True
     """
     slope = np.asarray(family.slope, float)
     gap = (1 - np.asarray(family.vertices(), float)) * np.sign(slope)
@@ -97,6 +117,11 @@ def proposition_5(family: InducingSchemes) -> Claim:
     $B_{ij} = r_{ij} (1 - \alpha_i)$ with $r_{ij} > 0$, and proposition 4.
 
     **Source:** Nam (paper 004), proposition 5, which asks for $D > 0$; ERRATA.md.
+
+    >>> from eqsolve.mechanisms.compensation import paper_example, pareto_point
+    >>> family = inducing_schemes(pareto_point(paper_example(), jnp.array([[0.5, 1.0], [1.0, 0.5]])))
+    >>> proposition_5(family).holds
+    True
     """
     sign = np.sign(np.asarray(family.slope, float))[:, None]
     rates = np.array([np.asarray(family.pay(corner).rate, float) for corner in np.asarray(family.vertices())])
@@ -123,6 +148,10 @@ def theorem_1(model: EffortModel, point: ParetoPoint) -> Claim:
 
     **Arguments:** `point`: from `pareto_effort`.
     **Source:** Nam (paper 004), theorem 1, corrected.
+
+    >>> from eqsolve.mechanisms.compensation import paper_example, pareto_point
+    >>> theorem_1(paper_example(), pareto_point(paper_example(), jnp.array([[0.5, 1.0], [1.0, 0.5]]))).holds
+    True
     """
     family = inducing_schemes(point)
     help_slopes = np.asarray(point.output_slope)[~np.eye(point.effort.shape[0], dtype=bool)]
@@ -159,6 +188,11 @@ def under_effort(model: EffortModel, point: ParetoPoint, share: object) -> Claim
 
     **Arguments:** `share` $\alpha$: nonnegative shares of output with a sum of at most one.
     **Source:** Nam (paper 004), section 3.2, corrected; monotone comparative statics of supermodular games.
+
+    >>> from eqsolve.mechanisms.compensation import paper_example, pareto_point
+    >>> point = pareto_point(paper_example(), jnp.array([[0.5, 1.0], [1.0, 0.5]]))
+    >>> under_effort(paper_example(), point, [0.7, 0.3]).holds
+    True
     """
     found = all_equilibria(model, output_shares(share))
     tested = check_assumptions(model)

@@ -145,7 +145,7 @@ def solve_serial(system: SerialSystem, highest: int | None = None) -> SerialPlan
     >>> from eqsolve.demand import Poisson
     >>> plan = solve_serial(SerialSystem([1.0, 0.5], [1.0, 2.0], penalty=9.0, demand=Poisson(3.0)))
     >>> plan.echelon.tolist(), plan.local.tolist()
-    ([6.0, 13.0], [6.0, 7.0])
+    ([5.0, 13.0], [5.0, 8.0])
     """
     if isinstance(system.demand, Poisson) and highest is None:
         total = concrete(jnp.sum(system.lead_time) * system.demand.mu)

@@ -2,9 +2,10 @@
 
 import dataclasses
 
+import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Array, Bool, Float
 
 from eqsolve._tables import number, table
 from eqsolve.certify.certificate import certify
@@ -14,6 +15,7 @@ from eqsolve.game import Game
 from eqsolve.mechanisms.compensation.active_sets import MOST_ENTRIES, active_set_candidates
 from eqsolve.mechanisms.compensation.model import EffortModel
 from eqsolve.mechanisms.compensation.pay import CustomPay, Pay
+from eqsolve.solvers.base import Solver
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +56,10 @@ class NashSet:
         return len(self) == 1 and not self.continuum
 
     def __str__(self) -> str:
-        kind = "some with others next to them (a continuum)" if self.continuum else "all isolated"
-        head = f"{len(self)} certified equilibria, {kind}; {self.rejected} stationary points rejected"
+        kind = ", all isolated" if len(self) else ""
+        kind = ", some with others next to them (a continuum)" if self.continuum else kind
+        left = "" if self.complete else "; more candidates were left out"
+        head = f"{len(self)} certified equilibria{kind}; {self.rejected} stationary points rejected{left}"
         header = ("effort (row: by whom)", "output", "welfare", "residual", "net pay")
         rows = [
             (
@@ -76,6 +80,7 @@ def all_equilibria(
     *,
     starts: int = 4,
     scattered: int | None = None,
+    solver: Solver | None = None,
     most: int = 24,
     distance: float = 1e-4,
 ) -> NashSet:
@@ -85,9 +90,10 @@ def all_equilibria(
     quadratic payoffs that misses no isolated equilibrium. More departments are searched from scattered starts alone.
 
     **Arguments:** `starts`: Newton searches per set of active bounds. `scattered`: starts of `enumerate_equilibria` in
-    addition (for concave kinks in pay); by default none for two departments, 64 for more. `most`: how many candidates
-    are certified at most. `distance`: points closer than this share of the box are one.
-    **Returns:** a `NashSet`.
+    addition; by default none for two departments, 64 for more. `solver`: from these, `Newton()` by default. Pay that
+    stops rising somewhere (a cap) has equilibria at its kink, often a continuum, which only `BestReply()` finds.
+    `most`: how many candidates are certified at most. `distance`: points closer than this share of the box are one.
+    **Returns:** a `NashSet`. Finding none is evidence, not proof, that there is none.
     **Errors:** `ValueError` where the pay does not fit the model.
     **Source:** Nam (paper 004), sections 3.2 to 3.5, which solve first-order conditions only; ERRATA.md.
 
@@ -98,7 +104,7 @@ def all_equilibria(
     """
     game = model.game(pay)
     width = np.asarray(model.upper - model.lower).ravel()
-    points, isolated = _candidates(game, starts, scattered)
+    points, isolated = _candidates(game, starts, scattered, solver)
     kept = _distinct(points, isolated, distance * width)
     complete, kept = len(kept) <= most, kept[:most]
     shape = model.lower.shape
@@ -109,6 +115,7 @@ def all_equilibria(
     return _nash_set(
         game,
         np.array([efforts[k] for k in good]).reshape(-1, *shape),
+        most,
         gain=np.array([float(certificates[k].regret) for k in good]),
         isolated=np.array([isolated[kept[k]] for k in good], bool),
         rejected=len(kept) - len(good),
@@ -116,11 +123,11 @@ def all_equilibria(
     )
 
 
-def _candidates(game: Game, starts: int, scattered: int | None) -> tuple[np.ndarray, np.ndarray]:
+def _candidates(game: Game, starts: int, scattered: int | None, solver: Solver | None) -> tuple[np.ndarray, np.ndarray]:
     """Distinct-to-be stationary points `[k, m]` and whether each is isolated."""
     entries = game.actions[0].size
     small = entries <= MOST_ENTRIES
-    points, isolated = [np.zeros((0, entries))], [np.zeros(0, bool)]
+    points, isolated = [np.zeros((0, entries), game.dtype)], [np.zeros(0, bool)]
     if small:
         found = active_set_candidates(game, starts)
         fits = np.asarray(found.fits)
@@ -128,10 +135,10 @@ def _candidates(game: Game, starts: int, scattered: int | None) -> tuple[np.ndar
         isolated.append(np.asarray(found.isolated)[fits])
     scattered = (0 if small else 64) if scattered is None else scattered
     if scattered:
-        degenerate = code(Status.degenerate)
-        for nash in enumerate_equilibria(game, scattered).equilibria:
+        converged = code(Status.converged)
+        for nash in enumerate_equilibria(game, scattered, solver).equilibria:
             points.append(np.asarray(nash.actions["effort"]).reshape(1, -1))
-            isolated.append(np.asarray(code(nash.status) != degenerate).reshape(1))
+            isolated.append(np.asarray(code(nash.status) == converged).reshape(1))
     return np.concatenate(points), np.concatenate(isolated)
 
 
@@ -150,9 +157,11 @@ def _paper_order(effort: np.ndarray) -> np.ndarray:
     return np.concatenate([own, effort[~np.eye(len(own), dtype=bool)]])
 
 
-def _nash_set(game: Game, effort: np.ndarray, **found: object) -> NashSet:
-    values = jax.vmap(lambda e: game.expect({"effort": e}))(effort)
-    value = {name: np.asarray(value) for name, value in values.items()}
+def _nash_set(game: Game, effort: np.ndarray, most: int, **found: object) -> NashSet:
+    # a fixed number of matrices, so that one program serves any number of equilibria
+    padded = np.repeat(np.asarray(game.limits()[0]["effort"])[None], most, axis=0)
+    padded[: len(effort)] = effort
+    value = {name: np.asarray(values)[: len(effort)] for name, values in _expected(game, padded).items()}
     return NashSet(
         effort=effort,
         output=value["output"],
@@ -164,3 +173,8 @@ def _nash_set(game: Game, effort: np.ndarray, **found: object) -> NashSet:
         welfare=value["welfare"],
         **found,  # pyright: ignore[reportArgumentType]: the caller names the remaining fields
     )
+
+
+@eqx.filter_jit
+def _expected(game: Game, efforts: Float[Array, "k n n"]) -> dict[str, Array]:
+    return dict(jax.vmap(lambda effort: game.expect({"effort": effort}))(efforts))

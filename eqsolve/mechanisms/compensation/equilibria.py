@@ -4,6 +4,7 @@ import dataclasses
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
@@ -161,7 +162,7 @@ def _nash_set(game: Game, effort: np.ndarray, most: int, **found: object) -> Nas
     # a fixed number of matrices, so that one program serves any number of equilibria
     padded = np.repeat(np.asarray(game.limits()[0]["effort"])[None], most, axis=0)
     padded[: len(effort)] = effort
-    value = {name: np.asarray(values)[: len(effort)] for name, values in _expected(game, padded).items()}
+    value = {name: np.asarray(values)[: len(effort)] for name, values in _expected(game, jnp.asarray(padded)).items()}
     return NashSet(
         effort=effort,
         output=value["output"],

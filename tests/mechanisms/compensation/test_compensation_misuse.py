@@ -1,5 +1,7 @@
 """Bad input is named, single precision works, functions of one's own and pay with caps."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -86,10 +88,10 @@ def test_the_place_where_an_assumption_fails_is_named():
 
 def test_shares_out_of_reach_are_nan():
     point = pareto_point(paper_example(), PARETO)
-    flat = inducing_schemes(
-        jax.tree.map(lambda x: x, point).__class__(**{**vars(point), "performance_slope": jnp.zeros((2, 2))})
-    )
-    assert np.all(np.isnan(flat.pay(0.1).rate))
+    flat = inducing_schemes(dataclasses.replace(point, performance_slope=jnp.zeros((2, 2))))
+    assert np.all(np.isnan(flat.base))
+    with pytest.raises(ValueError, match=r"Pay.rate is nan"):
+        flat.pay(0.1)
     assert not flat.contains([0.1, 0.1])
     assert np.all(np.isnan(bargain(flat).share))
     poor = inducing_schemes(point, reservation=[7.0, 7.0])  # more than there is

@@ -44,7 +44,7 @@ def feasible_triangle(family: InducingSchemes, names: tuple[str, str] = ("1", "2
     cut = _nonnegative(corners)
     if len(cut) > 2:
         axes.fill(*cut.T, color=dark, alpha=0.3, linewidth=0)
-    for letter, corner in zip(("J", "G", "H"), corners, strict=True):
+    for letter, corner in zip(("J", "H", "G"), corners, strict=True):
         axes.annotate(letter, corner, textcoords="offset points", xytext=(6, 6), fontsize=SIZES["label"], color=INK)
     _agreements(axes, family)
     for line in (axes.axhline, axes.axvline):
@@ -58,10 +58,14 @@ def feasible_triangle(family: InducingSchemes, names: tuple[str, str] = ("1", "2
 
 def _agreements(axes: "Axes", family: InducingSchemes) -> None:
     """The bargaining points, on the whole triangle and on its part without negative shares."""
-    for label, marker, cut in (("Nash bargaining", "o", False), ("the same, no negative share", "D", True)):
+    for label, marker, face, cut in (
+        ("Nash bargaining", "o", INK, False),
+        ("the same, no negative share", "D", "none", True),
+    ):
         agreed = bargain(family, nonnegative_shares=cut)
         if bool(agreed.exists):
-            axes.plot(*np.asarray(agreed.share, float), marker, color=INK, markersize=8 - 3 * cut, label=label)
+            place = np.asarray(agreed.share, float)
+            axes.plot(*place, marker, color=INK, markerfacecolor=face, markersize=7 + 5 * cut, label=label)
     legend = axes.legend(loc="best", fontsize=SIZES["tick"], labelcolor=INK)
     legend.get_frame().set_linewidth(0)
 

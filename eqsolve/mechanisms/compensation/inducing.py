@@ -82,8 +82,8 @@ class InducingSchemes(eqx.Module):
         r"""The corners of the feasible simplex, for any signs of $A_i$.
 
         Row 0 (the paper's J) leaves everybody its reservation utility; row k gives all the rest to department k (for
-        two departments the ends of the segment GH). NaN where an $A_i$ is zero, or where welfare does not cover the
-        reservations: then no scheme is feasible.
+        two departments H and G, the ends of full allocation). NaN where an $A_i$ is zero, or where welfare does not
+        cover the reservations: then no scheme is feasible.
         """
         n = self.slope.shape[0]
         spare = self.budget - jnp.sum(self.need)

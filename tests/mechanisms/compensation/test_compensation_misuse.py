@@ -105,7 +105,7 @@ def test_shares_out_of_reach_are_nan():
 def test_figure_1_has_its_corners(tmp_path):
     figure = feasible_triangle(inducing_schemes(pareto_point(paper_example(), PARETO)), ("marketing", "production"))
     texts = [text.get_text() for text in figure.axes[0].texts]
-    assert texts == ["J", "G", "H"]
+    assert texts == ["J", "H", "G"]
     corners = [tuple(np.asarray(text.xy).round(4)) for text in figure.axes[0].texts]
     assert corners == [(-0.75, -0.75), (0.8125, -0.75), (-0.75, 0.8125)]
     for path in eqs.plots.save_figure(figure, tmp_path / "triangle"):

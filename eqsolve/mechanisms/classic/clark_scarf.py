@@ -188,6 +188,11 @@ def lattice_demand(law: Distribution, highest: int, step: float = 1.0) -> Float[
     """
     if highest < 1 or not step > 0:
         raise ValueError(f"lattice_demand: highest is {highest} and step {step}; give numbers above zero.")
+    return _rounded(law, highest, step)
+
+
+@eqx.filter_jit
+def _rounded(law: Distribution, highest: int, step: float) -> Float[Array, " demands"]:
     half = 0.5 if isinstance(law, Continuous) else 0.0
     edges = (jnp.arange(highest) + half) * step
     below = law.cdf(edges.astype(law.dtype))

@@ -222,7 +222,14 @@ def test_three_departments():
     np.testing.assert_allclose(rewards, [11.451201663276056, 11.305915189208275, 10.975664944199156], atol=1e-6)
     np.testing.assert_allclose(np.sum(family.slope) - family.budget, 2 * point.output, rtol=1e-12)
     np.testing.assert_allclose(family.budget - np.sum(family.need), point.welfare, rtol=1e-12)
-    assert induces(model, point, pay).certified
+
+
+@pytest.mark.slow
+def test_three_departments_stay_at_the_pareto_effort():
+    model = root_firm(THREE, departments=3)
+    point = pareto_point(model, THREE_EFFORT)
+    family = inducing_schemes(point)
+    assert induces(model, point, family.pay(bargain(family).share)).certified  # pareto_is_nash_at_equal_split
 
 
 def test_bargaining_without_negative_shares():

@@ -57,6 +57,14 @@ def bargain(
     require_positive(weight, "bargain: weights")
     given = family.reservation if disagreement is None else as_array(disagreement, dtype, "bargain: disagreement")
     least = per_entry(given, n, "bargain: disagreement")
+    return _agree(family, solution, weight, least, nonnegative_shares)
+
+
+@eqx.filter_jit
+def _agree(
+    family: InducingSchemes, solution: Solution, weight: Array, least: Array, nonnegative_shares: bool
+) -> Agreement:
+    dtype = family.slope.dtype
     lowest = jnp.maximum(least, family.reservation)
     if nonnegative_shares:
         # a negative A_i needs a share above one anyway: (1 - alpha_i) A_i = f - C_i - u_i > 0 on the feasible set

@@ -120,14 +120,22 @@ def inducing_schemes(point: ParetoPoint, reservation: Any = 0.0) -> InducingSche
     """
     n = point.effort.shape[0]
     outside = per_entry(as_fields("inducing_schemes", reservation=reservation)["reservation"], n, "reservation")
-    outside = outside.astype(point.effort.dtype)
+    return _family(point, outside.astype(point.effort.dtype))
+
+
+@eqx.filter_jit
+def _family(point: ParetoPoint, outside: Shares) -> InducingSchemes:
     measured = point.performance_slope != 0
     per_measure = jnp.where(measured, 1 / jnp.where(measured, point.performance_slope, 1.0), jnp.nan)
     base, trade = point.cost_slope * per_measure, point.output_slope * per_measure
+    traded = trade * point.performance
+    slope = point.output - jnp.sum(traded, axis=1)
+    # where output is the sum of performances, only rounding is left
+    rough = 16 * jnp.finfo(slope.dtype).eps * (jnp.abs(point.output) + jnp.sum(jnp.abs(traded), axis=1))
     return InducingSchemes(
         base=base,
         trade=trade,
-        slope=point.output - jnp.sum(trade * point.performance, axis=1),
+        slope=jnp.where(jnp.abs(slope) <= rough, 0.0, slope),
         need=point.cost + outside - jnp.sum(base * point.performance, axis=1),
         budget=point.output - jnp.sum(base * point.performance),
         output=point.output,

@@ -82,7 +82,11 @@ def pareto_point(model: EffortModel, effort: Effort) -> ParetoPoint:
     >>> bool(pareto_point(paper_example(), jnp.array([[0.5, 1.0], [1.0, 0.5]])).solved)
     True
     """
-    effort = jnp.asarray(effort, model.lower.dtype)
+    return _point(model, jnp.asarray(effort, model.lower.dtype))
+
+
+@eqx.filter_jit
+def _point(model: EffortModel, effort: Effort) -> ParetoPoint:
     found = model.measures(effort)
     output_slope = jax.grad(model.output)(effort)
     own = jnp.arange(effort.shape[0])

@@ -450,6 +450,7 @@ def test_newsvendors_and_contracts_of_the_cases():
     )
 
 
+@pytest.mark.slow
 def test_wholesale_normal():
     found = best_wholesale_price(Channel(10.0, 4.0, Normal(100.0, 25.0)))
     settled = found.settlement

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 from firms import NAMES, grid_equilibria, in_paper_order, inducing_pay, log_firm, root_firm
+from scipy import optimize
 
 from eqsolve.mechanisms.compensation import (
     EffortModel,
@@ -222,6 +223,37 @@ def test_three_departments():
     np.testing.assert_allclose(rewards, [11.451201663276056, 11.305915189208275, 10.975664944199156], atol=1e-6)
     np.testing.assert_allclose(np.sum(family.slope) - family.budget, 2 * point.output, rtol=1e-12)
     np.testing.assert_allclose(family.budget - np.sum(family.need), point.welfare, rtol=1e-12)
+
+
+@pytest.mark.slow
+def test_three_departments_under_scheme_1():
+    share, cross = np.array([0.5, 0.3, 0.2]), np.array(THREE["k"]) + np.array(THREE["k"]).T
+    found = all_equilibria(root_firm(THREE, departments=3), output_shares(share))
+    assert found.unique
+
+    def marginal(roots):  # of net pay in every effort, the unknowns being square roots of efforts
+        roots = roots.reshape(3, 3)
+        gain = (np.array(THREE["a"]) + cross * roots.T) / (2 * roots)
+        return (share[:, None] * gain - np.array(THREE["q"]) * roots**2).ravel()
+
+    roots = optimize.root(marginal, np.ones(9), tol=1e-13).x
+    np.testing.assert_allclose(found.effort[0], roots.reshape(3, 3) ** 2, atol=1e-7)
+
+
+def test_at_an_active_bound_rates_follow_the_slope_of_output_not_of_cost():
+    model = log_firm(4.0, upper=0.7)  # the first best would be one: all efforts stand at their bound
+    point = pareto_point(model, np.full((2, 2), 0.7))
+    assert point.solved
+    assert not point.balanced
+    np.testing.assert_allclose(point.multiplier, 2 / 1.7 - 1, rtol=1e-12)
+    family = inducing_schemes(point)
+    for share in ([0.3, 0.2], [-0.4, 0.9]):
+        reward = family.pay(share).rewards(point.output, point.performance)
+        np.testing.assert_allclose(family.net_pay(share), reward - point.cost, rtol=1e-12)
+        np.testing.assert_allclose(family.residual(share), point.output - np.sum(reward), rtol=1e-12)
+    assert induces(model, point, family.pay([0.3, 0.2])).certified
+    for corner, net in zip(np.asarray(family.vertices()), np.eye(3)[:, 1:] * float(point.welfare), strict=True):
+        np.testing.assert_allclose(family.net_pay(corner), net, atol=1e-12)
 
 
 @pytest.mark.slow

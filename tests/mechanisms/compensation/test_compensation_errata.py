@@ -146,6 +146,9 @@ def test_004_output_that_is_the_sum_of_performances_has_no_scheme_4():
         StandardOutput(log=2.0), StandardPerformance(linear=0.0, root=2.0), StandardCost(slope=1.0), upper=3.0
     )
     summed = EffortModel(Custom(sum_of_roots), model.performance, model.cost, upper=3.0)
+    for uneven in (1.0, 0.7):  # also where rounding leaves something of A
+        rounded = inducing_schemes(pareto_point(summed, np.full((2, 2), uneven)))
+        np.testing.assert_array_equal(rounded.slope, 0)
     effort = np.ones((2, 2))  # 1 / sqrt(e) = e
     family = inducing_schemes(pareto_point(summed, effort))
     np.testing.assert_allclose(family.slope, 0, atol=1e-12)

@@ -136,7 +136,6 @@ def agency_outcomes(params: LinearAgency, actions: Mapping[str, Array], shock: N
     }
 
 
-@eqx.filter_jit
 def linear_agency_contract(agency: LinearAgency, rate: Any) -> LinearContract:
     r"""What a contract with given rates leads to: effort $C^{-1} \beta$, and the wage that just keeps the agent.
 
@@ -149,7 +148,11 @@ def linear_agency_contract(agency: LinearAgency, rate: Any) -> LinearContract:
     (-4.0, 6.0)
     """
     given = as_fields("linear_agency_contract", rate=rate)["rate"].astype(agency.benefit.dtype)
-    beta = jnp.broadcast_to(given, agency.benefit.shape)
+    return _contract(agency, jnp.broadcast_to(given, agency.benefit.shape))
+
+
+@eqx.filter_jit
+def _contract(agency: LinearAgency, beta: Tasks) -> LinearContract:
     effort = solve(agency.effort_cost, beta)
     best = solve(agency.effort_cost, agency.benefit)
     cost = effort @ agency.effort_cost @ effort / 2
@@ -171,7 +174,6 @@ def linear_agency_contract(agency: LinearAgency, rate: Any) -> LinearContract:
     )
 
 
-@eqx.filter_jit
 def best_linear_contract(agency: LinearAgency) -> LinearContract:
     r"""The contract with rates $\beta = (I + r C \Sigma)^{-1} b$; for one task $b / (1 + r c \sigma^2)$.
 
@@ -183,9 +185,13 @@ def best_linear_contract(agency: LinearAgency) -> LinearContract:
     >>> float(best.rate[0]), float(best.surplus), float(best.loss)
     (0.5, 0.5, 1.5)
     """
+    return _contract(agency, _best_rate(agency))
+
+
+@eqx.filter_jit
+def _best_rate(agency: LinearAgency) -> Tasks:
     identity = jnp.eye(agency.benefit.shape[0], dtype=agency.benefit.dtype)
-    rate = solve(identity + agency.risk_aversion * agency.effort_cost @ agency.noise, agency.benefit)
-    return linear_agency_contract(agency, rate)
+    return solve(identity + agency.risk_aversion * agency.effort_cost @ agency.noise, agency.benefit)
 
 
 def _matrix(value: Array, tasks: int, what: str) -> Square:

@@ -13,9 +13,10 @@ NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 def shown(cell):
     """What a code cell prints, and how many pictures it draws."""
     outputs = cell.get("outputs", [])
-    text = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs]
+    # what a cell prints arrives in pieces, cut where the kernel happened to pause
+    text = [output.get("text") or output.get("data", {}).get("text/plain", "") + "\n" for output in outputs]
     pictures = sum("image/png" in output.get("data", {}) for output in outputs)
-    return "\n".join(part for part in text if not part.startswith("<Figure")), pictures
+    return "".join(part for part in text if not part.startswith("<Figure")), pictures
 
 
 @pytest.mark.docs

@@ -5,9 +5,9 @@ interest on the book value they are the cost charges
 
 $$z_t = d_t + r\,BV_{t-1}, \qquad BV_t = BV_{t-1} - d_t, \quad BV_0 = 1,$$
 
-whose present value is one for every depreciation rule; and as $BV_t = \sum_{s>t} z_s \gamma^{s-t}$ with
-$\gamma = 1/(1+r)$, every charges of present value one belong to one rule. So depreciation rules and cost charges are the
-same thing twice. Nothing here divides by $r$: without interest all formulas hold as they stand.
+whose present value is one for every depreciation rule. And as $BV_t = \sum_{s>t} z_s \gamma^{s-t}$ with
+$\gamma = 1/(1+r)$, charges of present value one belong to one rule: depreciation rules and cost charges are the same
+thing twice. Nothing here divides by $r$: without interest all formulas hold as they stand.
 """
 
 from typing import Any

@@ -1,12 +1,12 @@
 r"""A division over the life of its capacity: multipliers, variable costs and shocks that may differ by period.
 
 Of capacity $k$, bought once at $v$ per unit, period $t$ uses what pays at the charge $u_t$ per unit of output,
-$q = \min(R'^{-1}(u_t / x_t; \epsilon), k)$. A unit more of capacity is then worth $E \max(x_t R'(k, \epsilon) - u_t, 0)$
-in that period: it falls in $k$, so whatever a capacity is chosen for, with any weights on periods, the best one is a
-single root or an interval.
+$q = \min(R'^{-1}(u_t / x_t; \epsilon), k)$. A unit more is then worth $E \max(x_t R'(k, \epsilon) - u_t, 0)$ in that
+period. This falls in $k$, so whatever a capacity is chosen for, with any weights on periods, the best one is a single
+root or an interval.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -16,10 +16,11 @@ from jaxtyping import Array, Float
 from eqsolve._checks import require_finite
 from eqsolve._fields import as_fields, per_entry, require_nonnegative, require_positive, require_scalar
 from eqsolve.demand.distribution import Distribution
+from eqsolve.demand.finite import FiniteDemand
 from eqsolve.expectation.gauss import split_levels
 from eqsolve.mechanisms.capacity.accounting import discount_factors, user_cost
 from eqsolve.mechanisms.capacity.revenue import Revenue
-from eqsolve.mechanisms.newsvendor._roots import bisected, polished
+from eqsolve.mechanisms.newsvendor._roots import bisected
 
 Scalar = Float[Array, ""]
 PerPeriod = Float[Array, " periods"]
@@ -45,7 +46,7 @@ class LifetimeDivision(eqx.Module):
 
     >>> from eqsolve.demand.uniform import Uniform
     >>> from eqsolve.mechanisms.capacity.families import QuadraticRevenue
-    >>> division = LifetimeDivision(QuadraticRevenue(10.0, 0.5), Uniform(0.9, 0.2), 2.0, price=12.0, rate=0.1, periods=5)
+    >>> division = LifetimeDivision(QuadraticRevenue(10.0, 0.5), Uniform(0.9, 0.2), 2.0, 12.0, 0.1, periods=5)
     >>> round(float(division.user_cost), 4), round(float(division.anticipated_cost), 4)
     (3.1656, 7.5816)
     """
@@ -69,7 +70,9 @@ class LifetimeDivision(eqx.Module):
     ):
         laws = _laws(shocks)
         if not isinstance(revenue, Revenue):
-            raise TypeError(f"LifetimeDivision.revenue is {revenue!r}; give a Revenue such as QuadraticRevenue(9.0, 0.5).")
+            raise TypeError(
+                f"LifetimeDivision.revenue is {revenue!r}; give a Revenue such as QuadraticRevenue(9.0, 0.5)."
+            )
         if any(leaf.ndim for leaf in jax.tree.leaves(revenue)):
             raise ValueError("LifetimeDivision.revenue has parameters of several divisions; give `revenue.of(0)`.")
         numbers = {"variable_cost": variable_cost, "price": price, "rate": rate, "multiplier": multiplier}
@@ -140,7 +143,9 @@ class LifetimeDivision(eqx.Module):
         price = charge / self.multiplier
         kinks = jnp.stack([self.revenue.shock_at(finite, price), self.revenue.shock_at(0.0, price)])
         kinks = jnp.where(jnp.isnan(kinks), 0.0, kinks)  # marginal revenue that no shock moves has no kink
-        parts = [_states(law, kinks[:, i : i + 1] if len(self.shocks) > 1 else kinks) for i, law in enumerate(self.shocks)]
+        parts = [
+            _states(law, kinks[:, i : i + 1] if len(self.shocks) > 1 else kinks) for i, law in enumerate(self.shocks)
+        ]
         most = max(shock.shape[0] for shock, _ in parts)
         padded = [(_pad(shock, most, "edge"), _pad(weight, most, "constant")) for shock, weight in parts]
         shock, weight = (jnp.concatenate(column, axis=1) for column in zip(*padded, strict=True))
@@ -152,7 +157,7 @@ class LifetimeDivision(eqx.Module):
         return jnp.broadcast_to(jnp.concatenate(values), (self.periods,))
 
 
-class Use(eqx.Module):
+class ExpectedUse(eqx.Module):
     """What becomes of a capacity in each period, expected, shape `[T]`.
 
     **Fields:** `output` [units]. `revenue` [money]. `full`: the probability that all capacity is used.
@@ -163,12 +168,12 @@ class Use(eqx.Module):
     full: PerPeriod
 
 
-def use_of(division: LifetimeDivision, capacity: Any, charge: Any = None) -> Use:
+def use_of(division: LifetimeDivision, capacity: Any, charge: Any = None) -> ExpectedUse:
     r"""What a division makes of a capacity when each unit of output costs it a charge.
 
     **Arguments:** `capacity` $k$ >= 0 [units], may be infinite. `charge` $u_t$ [money/unit]: the variable cost by
     default, which is efficient.
-    **Returns:** `Use`.
+    **Returns:** `ExpectedUse`.
     **Source:** paper 002, Lemma 1: $q^o = \min(R'^{-1}(w; e), k)$.
 
     >>> from eqsolve.demand.finite import DiscreteTable
@@ -186,15 +191,15 @@ def use_of(division: LifetimeDivision, capacity: Any, charge: Any = None) -> Use
     output = jnp.where(jnp.isnan(capacity) | (capacity < 0), jnp.nan, jnp.minimum(wanted, capacity))
     revenue = division.multiplier * division.revenue.revenue(output, shock)
     expected = lambda value: jnp.sum(jnp.where(weight > 0, weight * value, 0.0), axis=0)  # noqa: E731
-    return Use(expected(output), expected(revenue), expected(jnp.where(wanted >= capacity, 1.0, 0.0)))
+    return ExpectedUse(expected(output), expected(revenue), expected(jnp.where(wanted >= capacity, 1.0, 0.0)))
 
 
 def marginal_worth(division: LifetimeDivision, capacity: Any, charge: Any = None, least: float = 0.0) -> PerPeriod:
     r"""What a unit more of capacity is worth in each period, $E \max(x_t R'(k, e) - u_t, 0)$ [money/unit], shape `[T]`.
 
-    **Arguments:** `capacity` $k$ > 0 (zero where marginal revenue is finite there) [units]. `charge` $u_t$: the variable
-    cost by default. `least`: what a unit that does not pay is worth, 0 where it stays idle; minus infinity for a division
-    that must use all its capacity.
+    **Arguments:** `capacity` $k$ > 0 (zero where marginal revenue is finite there) [units]. `charge` $u_t$: the
+    variable cost by default. `least`: what a unit that does not pay is worth, 0 where it stays idle; minus infinity for
+    a division that must use all its capacity.
     **Source:** paper 002, proof of Lemma 1: the envelope theorem.
     """
     capacity = jnp.asarray(capacity, division.price.dtype)
@@ -215,14 +220,16 @@ def best_capacity(
     **Arguments:** `weights` $U_t$ >= 0, not all zero, shape `[T]`. `charge` $u_t$ per unit of output [money/unit].
     `total` $A$: the weighted charge per unit of capacity [money/unit]. `least`: as in `marginal_worth`.
     **Returns:** the capacity [units]: zero where even the first unit does not pay, infinite where capacity is wanted
-    without end. Differentiable to second order where it is in between.
+    without end. Differentiable where it is in between.
     **Source:** paper 002, Lemmas 1 and 3.
     """
     counted = weights > 0
     summed = jnp.sum(weights)
     price = charge + total / jnp.where(summed > 0, summed, 1.0)
     # in its best state a period wants this much at most if it bore its share of the charge alone
-    finite_top = jnp.where(jnp.isfinite(division.highest_shock), division.highest_shock, division.quantile(1 - _eps(total)))
+    finite_top = jnp.where(
+        jnp.isfinite(division.highest_shock), division.highest_shock, division.quantile(1 - _eps(total))
+    )
     reach = jnp.max(jnp.where(counted, division.wanted(price, finite_top), 0.0))
     unbounded_shock = jnp.any(counted & ~jnp.isfinite(division.highest_shock))
     without_charge = jnp.where(unbounded_shock, jnp.inf, reach)
@@ -235,8 +242,12 @@ def best_capacity(
     low, _ = bisected(lambda k: excess(*still, k), jnp.zeros_like(top), top)
     inner = (total > 0) & (reach > 0) & jnp.isfinite(reach) & (low > 0)
     start = jnp.where(inner, low, jax.lax.stop_gradient(top) / 2)
-    root = polished(lambda k: excess(division, charge, total, jnp.where(inner, k, start)), start)
-    corner = jnp.where(total < 0, jnp.inf, jnp.where(total == 0, without_charge, jnp.where(jnp.isinf(reach), jnp.inf, 0.0)))
+    value, slope = jax.jvp(lambda k: excess(division, charge, total, k), (start,), (jnp.ones_like(start),))
+    # a Newton step of rounding size from a constant: it gives the root its derivatives
+    root = start - jnp.where(inner, value, 0.0) / jax.lax.stop_gradient(jnp.where(inner & (slope < 0), slope, -1.0))
+    corner = jnp.where(
+        total < 0, jnp.inf, jnp.where(total == 0, without_charge, jnp.where(jnp.isinf(reach), jnp.inf, 0.0))
+    )
     sound = (summed > 0) & ~jnp.isnan(reach) & ~jnp.isnan(total)
     return jnp.where(sound, jnp.where(inner, root, corner), jnp.nan)
 
@@ -253,12 +264,12 @@ class DedicatedOptimum(eqx.Module):
     capacity: Scalar
     npv: Scalar
     annual_profit: Scalar
-    use: Use
+    use: ExpectedUse
     limited_volatility: PerPeriod
     first_unit: PerPeriod
 
 
-def net_present_value(division: LifetimeDivision, capacity: Any, use: Use) -> Scalar:
+def net_present_value(division: LifetimeDivision, capacity: Any, use: ExpectedUse) -> Scalar:
     r"""The net present value $\sum_t \gamma^t E[x_t R(q_t) - w_t q_t] - v k$ of a capacity and its use [money].
 
     Minus infinity for an infinite capacity that costs anything.
@@ -282,7 +293,7 @@ def dedicated_optimum(division: LifetimeDivision) -> DedicatedOptimum:
 
     >>> from eqsolve.demand.uniform import Uniform
     >>> from eqsolve.mechanisms.capacity.families import QuadraticRevenue
-    >>> division = LifetimeDivision(QuadraticRevenue(10.0, 0.5), Uniform(0.9, 0.2), 2.0, price=12.0, rate=0.1, periods=5)
+    >>> division = LifetimeDivision(QuadraticRevenue(10.0, 0.5), Uniform(0.9, 0.2), 2.0, 12.0, 0.1, periods=5)
     >>> found = dedicated_optimum(division)
     >>> round(float(found.capacity), 4), round(float(found.npv), 2)
     (4.8344, 44.3)
@@ -305,10 +316,13 @@ def dedicated_optimum(division: LifetimeDivision) -> DedicatedOptimum:
 def _laws(shocks: Any) -> tuple[Distribution, ...]:
     laws = (shocks,) if isinstance(shocks, Distribution) else tuple(shocks)
     for i, law in enumerate(laws):
-        if not isinstance(law, Distribution) or (law.discrete and not hasattr(law, "scenarios")):
+        if not isinstance(law, Distribution) or (law.discrete and not isinstance(law, FiniteDemand)):
             raise TypeError(
-                f"LifetimeDivision.shocks[{i}] is {law!r}; give a continuous Distribution or one with finitely many values."
+                f"LifetimeDivision.shocks[{i}] is {law!r}; give a continuous Distribution, or one with"
+                " finitely many values."
             )
+        if len(laws) > 1 and law.shape:
+            raise ValueError(f"LifetimeDivision.shocks[{i}] has a batch of shape {law.shape}; give one law per period.")
     if not laws:
         raise ValueError("LifetimeDivision.shocks is empty; give a distribution, or one for each period.")
     return laws
@@ -321,8 +335,8 @@ def _periods(periods: int | None, *given: Any) -> int:
     lengths |= {len(laws)} if len(laws) > 1 else {law.shape[0] for law in laws if law.shape}
     if len(lengths) != 1:
         raise ValueError(
-            f"LifetimeDivision: its arguments are for {sorted(lengths) or 'no stated number of'} periods; give `periods`,"
-            " or arguments with one entry per period, all for the same number."
+            f"LifetimeDivision: its arguments are for {sorted(lengths) or 'no stated number of'} periods; give"
+            " `periods`, or arguments with one entry per period, all for the same number."
         )
     return lengths.pop()
 
@@ -330,8 +344,8 @@ def _periods(periods: int | None, *given: Any) -> int:
 def _states(law: Distribution, kinks: Float[Array, "kinks columns"]) -> tuple[Array, Array]:
     """Nodes and weights of one law, shape `[nodes, 1]` or `[nodes, T]`."""
     if law.discrete:
-        values, chances = law.scenarios()
-        return tuple(jnp.moveaxis(jnp.atleast_2d(part), -1, 0) for part in (values, chances))
+        values, chances = cast(FiniteDemand, law).scenarios()
+        return jnp.moveaxis(jnp.atleast_2d(values), -1, 0), jnp.moveaxis(jnp.atleast_2d(chances), -1, 0)
     levels, weights = jax.vmap(lambda cut: split_levels(cut, NODES), in_axes=1, out_axes=1)(law.cdf(kinks))
     return law.ppf(levels), weights
 

@@ -2,7 +2,8 @@ r"""Accounts of capacity that is renewed every period, so that assets of several
 
 A unit bought one period before has capacity $x_1 = 1$ left, one bought $s$ periods before $x_s$. With the relative
 practical capacity rule (`relative_benefit` of these numbers) depreciation and interest on all assets together come to
-$c\,k_t$, whatever was bought when: the historical cost of capacity is then what an owner of capacity would charge for it.
+$c\,k_t$, whatever was bought when: the historical cost of capacity is then what an owner of capacity would
+charge for it.
 """
 
 from typing import Any
@@ -56,9 +57,7 @@ def overlapping_accounts(
     >>> [round(float(charge), 4) for charge in accounts.charge], accounts.capacity.tolist()
     ([9.5526, 7.6421], [5.0, 4.0])
     """
-    fields = as_fields(
-        "overlapping_accounts", investments=investments, price=price, profile=profile, schedule=schedule
-    )
+    fields = as_fields("overlapping_accounts", investments=investments, price=price, profile=profile, schedule=schedule)
     bought, profile, schedule = fields["investments"], fields["profile"], fields["schedule"]
     require_vector(bought, "overlapping_accounts: investments")
     require_nonnegative(fields["price"], "overlapping_accounts: price")

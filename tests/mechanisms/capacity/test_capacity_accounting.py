@@ -50,18 +50,16 @@ def test_named_rules_are_the_trusted_ones():
     np.testing.assert_allclose(relative_benefit(falling, 0.1).depreciation, [0.2] * 5, **SAME)
 
 
-TWO_YEARS = [  # v, r, beta, then c, d, dc/dbeta, dc/dr, dc/dv, dd/dbeta; source: independent computation (kind cost)
-    [1.0, 0.1, 0.8, 0.6368421052631579, 0.5368421052631579]
-    + [-0.33518005540166196, 0.8227146814404434, 0.6368421052631579, -0.33518005540166196],
-    [2.0, 0.05, 0.5, 1.4225806451612906, 0.6612903225806452]
-    + [-0.9177939646201874, 1.7918834547346514, 0.7112903225806453, -0.4588969823100937],
-    [1.0, 0.3, 1.0, 0.7347826086956523, 0.4347826086956523]
-    + [-0.3194706994328923, 0.8109640831758034, 0.7347826086956523, -0.3194706994328923],
-]
+# v, r, beta, then c, d, dc/dbeta, dc/dr, dc/dv, dd/dbeta; source: independent computation (kind cost)
+TWO_YEARS = """
+1 0.1  0.8 0.6368421052631579 0.5368421052631579 -0.33518005540166196 0.8227146814404434 0.6368421052631579 -0.33518005540166196
+2 0.05 0.5 1.4225806451612906 0.6612903225806452 -0.9177939646201874 1.7918834547346514 0.7112903225806453 -0.4588969823100937
+1 0.3  1   0.7347826086956523 0.4347826086956523 -0.3194706994328923 0.8109640831758034 0.7347826086956523 -0.3194706994328923
+"""  # noqa: E501
 
 
 def test_two_years_of_life_are_those_of_paper_001():
-    v, r, beta, c, d, by_beta, by_rate, by_price, d_by_beta = np.array(TWO_YEARS).T
+    v, r, beta, c, d, by_beta, by_rate, by_price, d_by_beta = np.array(TWO_YEARS.split(), float).reshape(3, -1).T
     two = lambda v, r, beta: user_cost(v, r, jnp.stack([jnp.ones_like(beta), beta]))  # noqa: E731
     first = lambda r, beta: relative_benefit(jnp.stack([jnp.ones_like(beta), beta]), r).depreciation[0]  # noqa: E731
     np.testing.assert_allclose(jax.vmap(two)(v, r, beta), c, **SAME)
@@ -74,8 +72,14 @@ def test_two_years_of_life_are_those_of_paper_001():
 @pytest.mark.parametrize(
     ("price", "rate", "profile", "cost", "charges", "depreciation"),
     [
-        (4.0, 0.08, [1, 1, 1, 1], 1.2076832178161576, [1.2076832178161576] * 4)
-        + ([0.2219208044540394, 0.23967446881036256, 0.25884842631519156, 0.2795563004204069],),
+        (
+            4.0,
+            0.08,
+            [1, 1, 1, 1],
+            1.2076832178161576,
+            [1.2076832178161576] * 4,
+            [0.2219208044540394, 0.23967446881036256, 0.25884842631519156, 0.2795563004204069],
+        ),
         (1.0, 0.1, [1.0, 2.8 / 3, 2.6 / 3, 0.8, 2.2 / 3], 0.3, [0.3, 0.28, 0.26, 0.24, 0.22], [0.2] * 5),
     ],
 )
@@ -164,9 +168,11 @@ def test_errors_name_the_field(build, named):
 
 def test_traced_bad_values_are_nan():
     rates = jax.vmap(lambda rate: annuity(rate, 3).charges[0])(jnp.array([0.1, -0.1]))
-    assert np.isfinite(rates[0]) and np.isnan(rates[1])
+    assert np.isfinite(rates[0])
+    assert np.isnan(rates[1])
     charges = jax.vmap(lambda d: DepreciationSchedule(jnp.stack([d, d]), 0.1).charges[0])(jnp.array([0.5, 0.4]))
-    assert np.isfinite(charges[0]) and np.isnan(charges[1])
+    assert np.isfinite(charges[0])
+    assert np.isnan(charges[1])
     assert np.isnan(jax.jit(lambda v: user_cost(v, 0.1, 3))(-1.0))
 
 

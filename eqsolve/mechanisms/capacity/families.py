@@ -6,6 +6,7 @@ variable cost or, for quadratic families, any.
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
@@ -319,9 +320,10 @@ def _at(q: Values, inside: Values, at_zero: Any) -> Values:
 
 
 def _times(a: Values, slope: Values) -> Values:
-    """The product, zero where the shock leaves nothing to earn: zero times infinity is that here."""
-    earns = a != 0
-    return jnp.where(earns, jnp.where(earns, a, 1.0) * slope, 0.0)
+    """The product; zero where the shock leaves nothing to earn, and no derivative where the slope is infinite."""
+    bounded = jnp.isfinite(slope) | jnp.isnan(slope)
+    without = jnp.where(a == 0, 0.0, jnp.sign(a) * slope)
+    return jnp.where(bounded, a * jnp.where(bounded, slope, 0.0), jax.lax.stop_gradient(without))
 
 
 def _sold(inner: Array, quantity: Values, earns: Values, sold: Array, price: Values) -> Values:

@@ -60,14 +60,17 @@ class Revenue(eqx.Module):
     def shock_at(self, q: Any, price: Any) -> Values:
         """The shock at which the marginal revenue of `q` is `price`, marginal revenue being affine in the shock.
 
-        Zero where marginal revenue is infinite whatever the shock, NaN where it does not move with the shock.
+        Zero where marginal revenue is infinite, whatever the shock; infinite for an infinite price; NaN where marginal
+        revenue does not move with the shock.
         """
         q, price = self._arguments(q, price)
         at_zero, at_one = self._marginal(q, jnp.zeros_like(q)), self._marginal(q, jnp.ones_like(q))
-        at_zero = jnp.where(jnp.isfinite(at_one), at_zero, 0.0)
-        slope = at_one - at_zero
+        endless, out_of_reach = jnp.isinf(at_one), jnp.isinf(price)
+        slope = jnp.where(endless, 1.0, at_one - jnp.where(endless, 0.0, at_zero))
         moves = slope != 0
-        return self._checked(jnp.where(moves, (price - at_zero) / jnp.where(moves, slope, 1.0), jnp.nan))
+        gap = jnp.where(out_of_reach | endless, 0.0, price) - jnp.where(endless, 0.0, at_zero)
+        shock = jnp.where(moves, gap / jnp.where(moves, slope, 1.0), jnp.nan)
+        return self._checked(jnp.where(out_of_reach & ~endless, jnp.inf, shock))
 
     def between(self, capacity: Values, cost: Values, shock: Values, active: Array) -> tuple[Values, Values]:
         """Two shadow prices between which the one lies at which active divisions want exactly `capacity` in all.

@@ -1,0 +1,203 @@
+"""Divisions that share capacity: what they earn with it, and what they may expect before shocks are known."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from eqsolve._fields import as_fields, per_entry, require_nonnegative, require_positive, require_scalar
+from eqsolve.demand.joint import JointDistribution
+from eqsolve.mechanisms.capacity._laws import Nodes, as_shocks, likely_ends, own_nodes, pair_nodes, shock_ends
+from eqsolve.mechanisms.capacity.reallocation import (
+    Use,
+    own_price,
+    own_quantity,
+    own_value,
+    require_use,
+    shadow_price,
+    shared_value,
+)
+from eqsolve.mechanisms.capacity.revenue import Revenue
+
+Number = Float[Array, ""]
+Each = Float[Array, " divisions"]
+
+
+class CapacityEnvironment(eqx.Module):
+    """Divisions that use capacity, in one period or in each of many alike.
+
+    **Arguments:**
+
+    - `revenue`: of all divisions, a `Revenue` with one entry per division (or parameters that they share).
+    - `capacity_cost` c: > 0, user cost per unit of capacity and period [money/unit].
+    - `shocks`: their joint law, one component per division, which also says how many there are. A `JointTable` or
+      `EmpiricalPairs` for any number; for two, also `Independent` laws (continuous, or finite ones), a
+      `GaussianCopula` of continuous laws, a `MultivariateNormal` or `MultivariateLogNormal`. Shocks should leave
+      marginal revenue above zero at small quantities; continuous ones are integrated with a cut at every kink, so that
+      expectations are right to rounding for smooth densities.
+    - `variable_cost` w: >= 0 [money/unit], one number, or one per division.
+    - `use`: what a division does with its own right where nothing is renegotiated: "efficient", it sells as much as it
+      wants (paper 002), or "literal", it uses all of it (paper 001).
+
+    **Errors:** `TypeError` and `ValueError` that name the field, the value and the remedy; traced values out of range
+    give NaN.
+    **Source:** Dutta and Reichelstein (paper 002), section 2; (paper 001), section 2.
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), capacity_cost=3.0, shocks=shocks)
+    >>> float(expected_shadow_price(divisions, 12.0)), expected_own_price(divisions, [7.0, 5.0]).tolist()
+    (3.0, [3.0, 3.0])
+    """
+
+    revenue: Revenue
+    capacity_cost: Number
+    shocks: JointDistribution
+    variable_cost: Each
+    use: Use = eqx.field(static=True)
+
+    def __init__(
+        self, revenue: Revenue, capacity_cost: Any, shocks: Any, variable_cost: Any = 0.0, use: Use = "efficient"
+    ):
+        owner = "CapacityEnvironment"
+        if not isinstance(revenue, Revenue):
+            raise TypeError(f"{owner}.revenue is {revenue!r}; give a Revenue, such as QuadraticRevenue(10.0, 0.5).")
+        law = as_shocks(owner, shocks)
+        fields = as_fields(owner, revenue=revenue, capacity_cost=capacity_cost, shocks=law, variable_cost=variable_cost)
+        self.revenue, self.capacity_cost, self.shocks = fields["revenue"], fields["capacity_cost"], fields["shocks"]
+        self.variable_cost = per_entry(fields["variable_cost"], law.size, f"{owner}.variable_cost")
+        self.use = use
+
+    def __check_init__(self) -> None:
+        owner = "CapacityEnvironment"
+        require_use(self.use, f"{owner}.use")
+        require_scalar(self.capacity_cost, f"{owner}.capacity_cost")
+        require_positive(self.capacity_cost, f"{owner}.capacity_cost")
+        require_nonnegative(self.variable_cost, f"{owner}.variable_cost")
+        if self.revenue.divisions not in (1, self.divisions):
+            raise ValueError(
+                f"{owner}.revenue has parameters of {self.revenue.divisions} divisions, shocks {self.divisions}"
+                " components; give one shock per division."
+            )
+
+    @property
+    def divisions(self) -> int:
+        """How many divisions there are."""
+        return self.shocks.size
+
+    @property
+    def valid(self) -> Bool[Array, ""]:
+        """What construction checks where it can, for values that were traced then."""
+        costs = (self.capacity_cost > 0) & jnp.all(self.variable_cost >= 0)
+        return costs & jnp.all(self.revenue._valid) & self.shocks._valid
+
+    def checked(self, value: Array) -> Array:
+        """`value`, or NaN where the environment is not valid."""
+        return jnp.where(self.valid, value, jnp.nan)
+
+    def own_capacity(self, capacity: Any) -> Each:
+        """`capacity` as one number per division."""
+        value = jnp.asarray(capacity, self.capacity_cost.dtype)
+        return per_entry(value, self.divisions, "capacity")
+
+
+def joint_states(environment: CapacityEnvironment, capacity: Number) -> Nodes:
+    """Shocks `[nodes, divisions]` and weights, cut where the use of this much shared capacity changes its kind.
+
+    Given the first of two continuous shocks, that is where the second division is just served, where it takes all, and
+    where both together want just what there is.
+    """
+    divisions = environment.divisions
+    if divisions > 2:
+        return pair_nodes(environment.shocks, jnp.zeros(0), _no_cuts)
+    first, first_cost = environment.revenue.of(0), environment.variable_cost[0]
+    alone = jnp.stack([first.shock_at(q, first_cost) for q in (jnp.zeros_like(capacity), capacity)])
+    if divisions == 1:
+        return pair_nodes(environment.shocks, alone, _no_cuts)
+    second, second_cost = environment.revenue.of(1), environment.variable_cost[1]
+
+    def meetings(one: Revenue, one_cost: Number, other: Revenue, other_cost: Number, shock: Any) -> list[Array]:
+        """Shocks of `other` at which the kind of use changes, given that of `one`."""
+        net = [jnp.maximum(one.marginal(q, shock) - one_cost, 0.0) for q in (capacity, jnp.zeros_like(capacity))]
+        left = capacity - jnp.minimum(one.inverse_marginal(one_cost, shock), capacity)
+        served, all_of_it = other.shock_at(0.0, net[0] + other_cost), other.shock_at(capacity, net[1] + other_cost)
+        return [served, all_of_it, other.shock_at(left, other_cost)]
+
+    ends = [end[1] for end in shock_ends(environment.shocks)]
+    crossed = [meetings(second, second_cost, first, first_cost, end) for end in ends]
+    return pair_nodes(
+        environment.shocks,
+        jnp.concatenate([alone, *(jnp.stack(cuts) for cuts in crossed)]),
+        lambda shock: jnp.stack(meetings(first, first_cost, second, second_cost, shock)),
+    )
+
+
+def own_states(environment: CapacityEnvironment, capacity: Each) -> Nodes:
+    """Own shocks and weights `[nodes, divisions]`, cut where a division begins to sell, and to use all it has."""
+    cuts = [environment.revenue.shock_at(q, environment.variable_cost) for q in (jnp.zeros_like(capacity), capacity)]
+    return own_nodes(environment.shocks, jnp.stack(cuts))
+
+
+def expected_shadow_price(environment: CapacityEnvironment, capacity: Any) -> Number:
+    """E S: what one more unit of shared capacity is expected to earn [money/unit].
+
+    **Arguments:** `capacity`: >= 0 [units], one number.
+    **Source:** Dutta and Reichelstein (paper 002), Lemma 2; (paper 001), equation (12).
+    """
+    capacity = jnp.asarray(capacity, environment.capacity_cost.dtype)
+    states, weights = joint_states(environment, capacity)
+    price = shadow_price(environment.revenue, environment.variable_cost, capacity, states)
+    return environment.checked(jnp.sum(weights * price))
+
+
+def expected_shared_value(environment: CapacityEnvironment, capacity: Any) -> Number:
+    """E M: what shared capacity is expected to earn net of variable cost [money], `capacity` one number."""
+    capacity = jnp.asarray(capacity, environment.capacity_cost.dtype)
+    states, weights = joint_states(environment, capacity)
+    value = shared_value(environment.revenue, environment.variable_cost, capacity, states)
+    return environment.checked(_weighted(weights, value, 0))
+
+
+def expected_own_price(environment: CapacityEnvironment, capacity: Any) -> Each:
+    """E dCM_i/dk_i: what one more unit of its own is expected to earn every division [money/unit]."""
+    capacity = environment.own_capacity(capacity)
+    shock, weights = own_states(environment, capacity)
+    price = own_price(environment.revenue, environment.variable_cost, capacity, shock, environment.use)
+    return environment.checked(_weighted(weights, price, 0))
+
+
+def expected_own_value(environment: CapacityEnvironment, capacity: Any) -> Each:
+    """E CM_i: what every division's own capacity is expected to earn net of variable cost [money]."""
+    capacity = environment.own_capacity(capacity)
+    shock, weights = own_states(environment, capacity)
+    value = own_value(environment.revenue, environment.variable_cost, capacity, shock, environment.use)
+    return environment.checked(_weighted(weights, value, 0))
+
+
+def expected_own_quantity(environment: CapacityEnvironment, capacity: Any) -> Each:
+    """E q_i: what every division is expected to sell from its own capacity [units]."""
+    capacity = environment.own_capacity(capacity)
+    shock, weights = own_states(environment, capacity)
+    sold = own_quantity(environment.revenue, environment.variable_cost, capacity, shock, environment.use)
+    return environment.checked(_weighted(weights, sold, 0))
+
+
+def enough(environment: CapacityEnvironment, price: Any) -> Each:
+    """More than any division would sell, were capacity to earn half of `price` [money/unit] in its best state.
+
+    States of a probability below rounding are left out where the best one is infinite.
+    """
+    best = likely_ends(environment.shocks)[1]
+    return environment.revenue.inverse_marginal(environment.variable_cost + price / 2, best)
+
+
+def _weighted(weights: Array, value: Array, axis: int) -> Array:
+    """The sum over states; those without weight do not count, even where the value is infinite."""
+    counts = weights > 0
+    return jnp.sum(jnp.where(counts, weights * jnp.where(counts, value, 0.0), 0.0), axis=axis)
+
+
+def _no_cuts(shock: Number) -> Float[Array, " cuts"]:
+    return jnp.zeros(0, shock.dtype)

@@ -104,6 +104,7 @@ def goal_congruence(division: LifetimeDivision, rule: TransferRule, tolerance: A
     )
 
 
+@eqx.filter_jit
 def full_use_capacity(division: LifetimeDivision) -> Scalar:
     r"""The capacity that is best if it must always be used up: $\sum_t \gamma^t E[x_t R'(k, \epsilon)] = v + \bar w$.
 

@@ -168,6 +168,7 @@ class ExpectedUse(eqx.Module):
     full: PerPeriod
 
 
+@eqx.filter_jit
 def use_of(division: LifetimeDivision, capacity: Any, charge: Any = None) -> ExpectedUse:
     r"""What a division makes of a capacity when each unit of output costs it a charge.
 

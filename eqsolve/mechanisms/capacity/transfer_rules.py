@@ -323,7 +323,7 @@ def capitalised(division: LifetimeDivision, schedule: DepreciationSchedule | Non
     return Tariff(charge, jnp.zeros_like(charge))
 
 
-def gatekeeper(division: LifetimeDivision, right: Any, payment: Any) -> Tariff:
+def gatekeeper_tariff(division: LifetimeDivision, right: Any, payment: Any) -> Tariff:
     r"""A right that was agreed with the gatekeeper, at a fixed payment: $TP_t = p + w_t q_t$ for $q_t \le k_2$.
 
     **Arguments:** `right` $k_2$ >= 0 [units]. `payment` $p$ [money/period].

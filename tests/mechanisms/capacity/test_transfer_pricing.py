@@ -20,7 +20,7 @@ from eqsolve.mechanisms.capacity.transfer_rules import (
     OwnRule,
     Tariff,
     capitalised,
-    gatekeeper,
+    gatekeeper_tariff,
     naive_full_cost,
     relative_benefit_two_part,
     two_part,
@@ -121,7 +121,7 @@ def test_dual_pricing_leaves_the_difference_with_the_centre():
 
 
 def test_a_gatekeeper_grants_a_right():
-    found = induced(QUADRATIC, gatekeeper(QUADRATIC, right=4.0, payment=12.0))
+    found = induced(QUADRATIC, gatekeeper_tariff(QUADRATIC, right=4.0, payment=12.0))
     firm, division, _ = by_enumeration(4.0, 0.0, 2.0)
     assert found.capacity == 4.0
     np.testing.assert_allclose(found.profit, division - 12.0, rtol=1e-12)

@@ -59,7 +59,7 @@ def binary_investment(types: Types, capacity: Any, low: Any, high: Any) -> Binar
     ...     return LifetimeDivision(revenue, shocks, [1.0, 2.0], 2.0, 0.0, multiplier=[1.0, 1.5])
     >>> found = binary_investment(types, capacity=1.0, low=2.0, high=9.0)
     >>> round(float(found.threshold), 4), [round(float(z), 4) for z in found.schedule.charges]
-    (2.5012, [0.5006, 0.4994])
+    (2.4617, [0.4873, 0.5127])
     """
     fields = as_fields("binary_investment", capacity=capacity, low=low, high=high)
     for name, value in fields.items():

@@ -51,7 +51,7 @@ def capitalised_negotiation(shared: SharedLifetime, delta: Any) -> CapitalisedNe
     >>> shocks = JointTable([[0.9, 1.1], [1.1, 0.9]], [0.5, 0.5])
     >>> x = [[1.0, 1.4], [1.0, 1.2], [1.0, 0.8], [1.0, 0.6]]
     >>> shared = SharedLifetime(QuadraticRevenue([10.0, 8.0], [0.5, 0.4]), shocks, 0.0, 9.0, 0.1, multiplier=x)
-    >>> capitalised_negotiation(shared, 0.4).residuals[0].round(4).tolist()
+    >>> [round(float(residual), 4) for residual in capitalised_negotiation(shared, 0.4).residuals[0]]
     [0.1901, -0.3194]
     """
     _require_two(shared)

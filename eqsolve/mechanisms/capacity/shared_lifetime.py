@@ -205,7 +205,7 @@ def shared_optimum(shared: SharedLifetime) -> SharedPlan:
     >>> x = [[1.0, 1.4], [1.0, 1.2], [1.0, 0.8], [1.0, 0.6]]
     >>> shared = SharedLifetime(QuadraticRevenue([10.0, 8.0], [0.5, 0.4]), shocks, 0.0, 9.0, 0.1, multiplier=x)
     >>> plan = shared_optimum(shared)
-    >>> round(float(plan.capacity), 4), plan.dedicated.round(4).tolist()
+    >>> round(float(plan.capacity), 4), [round(float(k), 4) for k in plan.dedicated]
     (13.5704, [7.1608, 6.5652])
     """
     capacity = _worth_its_price(shared, expected_shadow_price, jnp.zeros_like(shared.price))

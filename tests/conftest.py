@@ -6,7 +6,7 @@ from pathlib import Path
 import jax
 import pytest
 
-MECHANISMS = ("mechanisms/newsvendor", "mechanisms/vertical")
+MECHANISMS = ("mechanisms/capacity", "mechanisms/newsvendor", "mechanisms/vertical")
 for folder in ("", "constraint", "demand", "demand/joint", "expectation", *MECHANISMS):
     sys.path.insert(0, str(Path(__file__).parent / folder))
 

@@ -1,0 +1,132 @@
+"""The price of capacity rights that makes a renegotiating firm install the first-best capacity."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from eqsolve._fields import as_fields
+from eqsolve.mechanisms.capacity._root import falling_root
+from eqsolve.mechanisms.capacity.environment import expected_own_price
+from eqsolve.mechanisms.capacity.first_best import fungible_capacity
+from eqsolve.mechanisms.capacity.renegotiation import CapacityGame, capacity_outcomes
+from eqsolve.mechanisms.newsvendor._roots import polished
+from eqsolve.solve import solve_nash
+
+Number = Float[Array, ""]
+GRID = 17
+GOLDEN_STEPS = 40
+
+
+class CorrectivePrice(eqx.Module):
+    """A charge per unit of right at which total capacity is efficient.
+
+    **Fields:** `price` [money/unit]. `markup`: price less capacity cost, negative where divisions would buy too little.
+    `capacity`: the rights that divisions buy at this price [units].
+    """
+
+    price: Number
+    markup: Number
+    capacity: Float[Array, " two"]
+
+
+def corrective_price(game: CapacityGame) -> CorrectivePrice:
+    r"""The price that makes Nash capacities efficient in total.
+
+    It solves $(1-\delta) E CM_1'(k_1) + \delta c = p$ and $\delta E CM_2'(k_2) + (1-\delta) c = p$ with $k_1 + k_2 =
+    k^*$: marginal values $E S$ are c at the first best. The mark-up is zero where the shadow price is linear in the
+    shocks or a share is 0 or 1, positive where divisions would buy too much.
+
+    **Arguments:** `game`: of two divisions; its `charge` is not used.
+    **Returns:** a `CorrectivePrice`, differentiable in everything.
+    **Errors:** `ValueError` for more than two divisions.
+    **Source:** Dutta and Reichelstein (paper 001), section 6.1, after Proposition 6: mark-ups are called for, but not
+    computed; for convex shadow prices they are negative (ERRATA.md).
+    """
+    environment = game.environment
+    if environment.divisions != 2:
+        raise ValueError(f"corrective_price: game has {environment.divisions} divisions; give a game of two.")
+    total = fungible_capacity(environment).capacity
+
+    def prices(game: CapacityGame, total: Number, first: Number) -> Array:
+        own = expected_own_price(game.environment, jnp.stack([first, total - first]))
+        return (1 - game.share) * own + game.share * game.environment.capacity_cost
+
+    def gap(game: CapacityGame, total: Number, first: Number) -> Number:
+        one, other = prices(game, total, first)
+        return one - other
+
+    still, whole = jax.lax.stop_gradient((game, total))
+    start = jnp.zeros_like(whole)
+    root = falling_root(lambda first: gap(still, whole, first), start, whole)
+    # where even all of it is worth more to one division than nothing to the other, one has it all
+    none, all_of_it = gap(still, whole, start) <= 0, gap(still, whole, whole) >= 0
+    inner = polished(lambda first: gap(game, total, first), jnp.where(none | all_of_it, whole / 2, root))
+    first = jnp.where(none, 0.0, jnp.where(all_of_it, total, inner))
+    price = jnp.max(prices(game, total, first))
+    return CorrectivePrice(price, price - environment.capacity_cost, jnp.stack([first, total - first]))
+
+
+class SinglePrice(eqx.Module):
+    """One charge for firms of several types.
+
+    **Fields:** `price` [money/unit]. `firm_profit`: expected over types at this price; `at_cost`: where rights are
+    charged at capacity cost; `first_best`: where every type has its own corrective price [money].
+    """
+
+    price: Number
+    firm_profit: Number
+    at_cost: Number
+    first_best: Number
+
+
+def best_single_price(games: CapacityGame, weights: Any = None) -> SinglePrice:
+    """The one price of rights that is best on average where the firm's type is not known to who sets it.
+
+    Between the lowest and the highest corrective price, beyond which all types lose.
+
+    **Arguments:** `games`: of two divisions, with an axis of types in front of every array (stacked games, or made by
+    `jax.vmap`). `weights`: >= 0, probabilities of types; None for equal ones.
+    **Returns:** a `SinglePrice`. A search on a grid, refined by golden sections around the best point: with several
+    peaks between two of its points a lower one may be found.
+    **Source:** Dutta and Reichelstein (paper 001), section 6.1, the case they leave open.
+    """
+    fixed = jax.vmap(corrective_price)(games)
+    types = fixed.price.shape[0]
+    given = jnp.ones(types) if weights is None else as_fields("best_single_price", weights=weights)["weights"]
+    if given.shape != (types,):
+        raise ValueError(f"best_single_price: weights has shape {given.shape}; give {types} numbers, one per type.")
+    probability = (given / jnp.sum(given)).astype(fixed.price.dtype)
+
+    def average(price: Array) -> Number:
+        return jnp.sum(probability * jax.vmap(_profit_at)(games, jnp.broadcast_to(price, (types,))))
+
+    grid = jnp.linspace(jnp.min(fixed.price), jnp.max(fixed.price), GRID, dtype=fixed.price.dtype)
+    near = jnp.argmax(jax.lax.map(average, grid))
+    price = _golden(average, grid[jnp.maximum(near - 1, 0)], grid[jnp.minimum(near + 1, GRID - 1)])
+    environments = games.environment
+    best = jax.vmap(lambda environment: fungible_capacity(environment).profit)(environments)
+    return SinglePrice(price, average(price), average(environments.capacity_cost), jnp.sum(probability * best))
+
+
+def _profit_at(game: CapacityGame, price: Number) -> Number:
+    """Firm profit in the equilibrium at this charge."""
+    charged = eqx.tree_at(lambda game: game.charge, game, jnp.broadcast_to(price, game.charge.shape))
+    return capacity_outcomes(charged, solve_nash(charged.game()).actions)["firm profit"]
+
+
+def _golden(function: Callable[[Number], Number], low: Number, high: Number) -> Number:
+    """The maximiser between two points of a function with one peak there."""
+    ratio = (5**0.5 - 1) / 2
+
+    def narrow(_: Any, ends: tuple[Number, Number]) -> tuple[Number, Number]:
+        low, high = ends
+        left, right = jax.lax.map(function, jnp.stack([high - ratio * (high - low), low + ratio * (high - low)]))
+        rising = left < right
+        return jnp.where(rising, high - ratio * (high - low), low), jnp.where(rising, high, low + ratio * (high - low))
+
+    low, high = jax.lax.fori_loop(0, GOLDEN_STEPS, narrow, (low, high))
+    return (low + high) / 2

@@ -1,0 +1,308 @@
+"""The worked cases of papers 001 and 002 on reallocation, first best, renegotiation and the gatekeeper."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from capacity_cases import OVERLAPPING, RIGHTS, close, near, overlapping, rights
+
+from eqsolve import Status
+from eqsolve.demand import Uniform
+from eqsolve.demand.joint import Independent, JointTable
+from eqsolve.mechanisms.capacity import (
+    CapacityEnvironment,
+    CapacityGame,
+    QuadraticRevenue,
+    RootRevenue,
+    corrective_price,
+    dedicated_capacity,
+    expected_shadow_price,
+    expected_shared_value,
+    fungible_capacity,
+    gatekeeper_contract,
+    negotiate,
+    only_one_acquires,
+    reaction_curve,
+    reallocate,
+    renegotiated,
+    shared_value,
+)
+
+
+@pytest.fixture(autouse=True)
+def _in_64_bit():
+    with jax.enable_x64(True):
+        yield
+
+
+@eqx.filter_jit
+def both_plans(environment):
+    return dedicated_capacity(environment), fungible_capacity(environment)
+
+
+@eqx.filter_jit
+def games(environment, shares):
+    """Nash outcomes and prices that correct them, for several shares."""
+
+    def one(share):
+        game = CapacityGame(environment, share)
+        return renegotiated(game), corrective_price(game)
+
+    return jax.vmap(one)(shares)
+
+
+@eqx.filter_jit
+def contracts(environment, shares, grid):
+    def one(share):
+        game = CapacityGame(environment, share)
+        buying = renegotiated(game)
+        return (
+            gatekeeper_contract(game),
+            reaction_curve(game, 0, grid),
+            buying,
+            gatekeeper_contract(game, default=buying.profit),
+        )
+
+    return jax.vmap(one)(shares)
+
+
+@pytest.mark.parametrize("name", ["B1", "B4", "B7", "B10"])
+def test_dedicated_first_best(name):
+    environment, case = rights(name)
+    plan = eqx.filter_jit(dedicated_capacity)(environment)
+    fields = {"k_o": plan.capacity, "profit_per_period": plan.profit, "expected_output": plan.output}
+    for field, found in (fields | {"prob_full_utilisation": plan.full}).items():
+        if field in case["expected"]:
+            close(found[0], case["expected"][field], field)
+
+
+@pytest.mark.parametrize("name", ["C4", "C4d", "C6"])
+def test_fungible_first_best(name):
+    environment, case = rights(name)
+    alone, shared = both_plans(environment)
+    want = case["expected"]
+    found = {
+        "k_star": shared.capacity,
+        "profit": shared.profit,
+        "prob_q2_zero": shared.unserved[1],
+        "prob_slack": shared.idle,
+        "expected_q1": shared.output[0],
+        "expected_q2": shared.output[1],
+        "k1_o": alone.capacity[0],
+        "k2_o": alone.capacity[1],
+    }
+    for field in found.keys() & want.keys():
+        close(found[field], want[field], field)
+
+
+def test_fungible_first_best_at_five_correlations():
+    given, want = RIGHTS["C1"]["inputs"], RIGHTS["C1"]["expected"]
+    points = [[1.6, 1.6], [1.6, 0.4], [0.4, 1.6], [0.4, 0.4]]
+    revenue = QuadraticRevenue([10.0, 8.0], [0.5, 0.4])
+
+    def plan(rho):
+        shocks = JointTable(points, jnp.stack([1 + rho, 1 - rho, 1 - rho, 1 + rho]) / 4)
+        return fungible_capacity(CapacityEnvironment(revenue, 3.0, shocks, [2.0, 1.5]))
+
+    found = jax.jit(jax.vmap(plan))(jnp.asarray(given["shocks"]["rho"]))
+    close(found.capacity, want["k_star"])
+    close(found.profit, want["profit"])
+    use = reallocate(revenue, jnp.asarray([2.0, 1.5]), want["k_star"]["value"][2], jnp.asarray(points))
+    close(use.quantity[:, 0], want["alloc_rho0_states_hh_hl_lh_ll_q1"])
+    close(use.quantity[:, 1], want["alloc_rho0_q2"])
+    close(use.price, want["shadow_price_rho0"])
+
+
+@pytest.mark.parametrize("name", ["C6", "D2", "D5", "D10"])
+def test_renegotiation(name):
+    environment, case = rights(name)
+    want = case["expected"]
+    shares = np.asarray(case["inputs"].get("delta", want.get("nash_delta", {}).get("value")))
+    found, _ = games(environment, shares)
+    assert bool(jnp.all(found.status == Status.converged))
+    loss = want.get("loss", want.get("nash_loss"))
+    close(found.capacity[:, 0], want["nash_k1"])
+    close(found.capacity[:, 1], want["nash_k2"])
+    close(found.loss, loss)
+    close(found.first_best[0], want["k_star"])
+    if "U1" in want:
+        close(found.profit[:, 0], want["U1"])
+        close(found.profit[:, 1], want["U2"])
+        close(
+            found.firm_profit + found.loss,
+            {**want["first_best_profit"], "value": [want["first_best_profit"]["value"]] * len(shares)},
+        )
+
+
+@pytest.mark.parametrize("name", ["E1", "E4"])
+def test_gatekeeper_of_paper_002(name):
+    environment, case = rights(name)
+    want = case["expected"]
+    found, curve, _, _ = contracts(
+        environment, np.asarray(case["inputs"]["delta"]), np.asarray(case["inputs"]["k2_grid"])
+    )
+    close(curve, want["r1_curve"])
+    close(found.default_capacity[:, 0], want["khat"])
+    close(found.default_profit[:, 0], want["Pi1_default"])
+    close(found.default_profit[:, 1], want["Pi2_default"])
+    close(found.gain, want["delta_Pi"])
+    close(found.payment, want["p"])
+    close(found.profit[:, 0], want["payoff1"])
+    close(found.profit[:, 1], want["payoff2"])
+    for i, field in enumerate(("k1_star", "k2_star")):
+        np.testing.assert_allclose(found.capacity[:, i], want[field]["value"], rtol=1e-6)
+    assert not np.any(found.indeterminate)
+
+
+@pytest.mark.parametrize("name", ["gatekeeper_quadratic", "gatekeeper_power03"])
+def test_gatekeeper_of_paper_001(name):
+    environment, case = overlapping(name)
+    rows = case["expected"]["rows"]
+    found, _, buying, other = contracts(environment, np.asarray(case["inputs"]["deltas"]), np.asarray([0.0, 1.0]))
+    for i, row in enumerate(rows):
+        near(found.capacity[i], [row["k1"], row["k2"]], case, "k")
+        near(found.default_capacity[i, 0], row["default_k1"], case, "default_k1")
+        near(found.default_profit[i], row["default_payoffs"], case, "default_payoffs")
+        near(found.gain[i], row["joint_gain"], case, "joint_gain")
+        near(found.payment[i], row["TP"], case, "TP")
+        near(found.profit[i], row["final_payoffs"], case, "final_payoffs")
+        near(buying.capacity[i], row["alt_default_nash_k"], case, "alt_default_nash_k")
+        near(other.payment[i], row["alt_TP"], case, "alt_TP")
+        near(other.gain[i], row["alt_joint_gain"], case, "alt_joint_gain")
+        near(other.profit[i], row["alt_final_payoffs"], case, "alt_final_payoffs")
+    assert np.asarray(found.indeterminate).tolist() == [False] * 4 + [True]
+
+
+@pytest.mark.parametrize("name", ["firstbest_log", "firstbest_power2", "firstbest_multquad"])
+def test_first_best_of_paper_001(name):
+    environment, case = overlapping(name)
+    want = case["expected"]
+    alone, shared = both_plans(environment)
+    use = reallocate(environment.revenue, 0.0, shared.capacity, environment.shocks.scenarios()[0])
+    total = want["kbar_total"]
+    found = {
+        "kbar": alone.capacity,
+        "ko": shared.capacity,
+        "q1_star": use.quantity[:, 0],
+        "q2_star": use.quantity[:, 1],
+        "shadow_prices": use.price,
+        "expected_shadow_at_kbar": expected_shadow_price(environment, total),
+        "value_dedicated": jnp.sum(alone.profit),
+        "value_fungible_at_ko": shared.profit,
+        "value_fungible_at_kbar": expected_shared_value(environment, total) - environment.capacity_cost * total,
+        "flexibility_value": shared.profit - jnp.sum(alone.profit),
+    }
+    for field, value in found.items():
+        near(value, want[field], case, field)
+
+
+@pytest.mark.parametrize("name", ["nash_log1p", "nash_power03", "nash_sqrt_corr"])
+def test_nash_of_paper_001(name):
+    environment, case = overlapping(name)
+    rows = case["expected"]["rows"]
+    shares = np.asarray(case["inputs"]["deltas"])
+    found, fixed = games(environment, shares)
+    for i, row in enumerate(rows):
+        near(found.capacity[i], row["k"], case, "k")
+        near(found.profit[i], [row["payoff1"], row["payoff2"]], case, "payoff")
+        near(found.firm_profit[i], row["firm_value"], case, "firm_value")
+        near(found.loss[i], row["efficiency_loss"], case, "efficiency_loss")
+        near(found.excess[i], row["over_investment"], case, "over_investment")
+        if "corrective_price" in row:
+            near(fixed.price[i], row["corrective_price"], case, "corrective_price")
+            near(fixed.capacity[i], row["k_at_corrective_price"], case, "k_at_corrective_price")
+            near(fixed.markup[i], row["markup"], case, "markup")
+
+
+def test_nash_with_a_division_at_zero_dedicated_capacity():
+    environment, case = overlapping("nash_corner_zero_demand")
+    want = case["expected"]
+    found, _ = games(environment, np.asarray([case["inputs"]["delta"]]))
+    alone, shared = both_plans(environment)
+    near(alone.capacity, want["kbar"], case, "kbar")
+    near(shared.capacity, want["ko"], case, "ko")
+    near(found.capacity[0], want["k"], case, "k")
+    near(found.loss[0], want["efficiency_loss"], case, "efficiency_loss")
+
+
+def test_nash_with_continuous_shocks():
+    case = OVERLAPPING["nash_sqrt_uniform"]
+    given, want = case["inputs"], case["expected"]
+    laws = [Uniform(given[name][0], given[name][1] - given[name][0]) for name in ("eps1", "eps2")]
+    environment = CapacityEnvironment(RootRevenue(given["theta"]), want["c"], Independent(*laws), use="literal")
+    found, _ = games(environment, np.asarray([given["delta"]]))
+    alone, shared = both_plans(environment)
+    near(alone.capacity, want["kbar"], case, "kbar")
+    near(shared.capacity, want["ko"], case, "ko")
+    near(found.capacity[0], want["k"], case, "k")
+    near(found.loss[0], want["efficiency_loss"], case, "efficiency_loss")
+    near(shared.profit, want["firm_value_at_ko"], case, "firm_value_at_ko")
+    norm = 2 * np.sqrt(want["ko"]) * expected_shadow_price(environment, want["ko"])
+    near(norm, want["expected_norm"], case, "expected_norm")
+
+
+def test_allocation_with_corners_and_disposal():
+    case = OVERLAPPING["alloc_quadratic_corners_disposal"]
+    rows = case["expected"]["rows"]
+    revenue = QuadraticRevenue([10.0, 6.0], 0.5)
+    k = jnp.asarray([row["k"] for row in rows])[:, None]
+    use = jax.jit(reallocate)(revenue, 0.0, k, jnp.asarray(case["inputs"]["states"], float)[None])
+    for field, found in (
+        ("q1", use.quantity[..., 0]),
+        ("q2", use.quantity[..., 1]),
+        ("S", use.price),
+        ("M", use.value),
+    ):
+        near(found, [row[field] for row in rows], case, field)
+
+
+def test_negotiation_state_by_state():
+    environment, case = overlapping("negotiation_sqrt")
+    given = case["inputs"]
+    rights_held = jnp.asarray([given["k1"], given["k2"]])
+    shares = jnp.asarray([row["delta"] for row in case["expected"]["rows"]])
+    states = environment.shocks.scenarios()[0]
+
+    def one(share):
+        game = CapacityGame(environment, share)
+        return negotiate(game, rights_held, states), game.game().expect({"capacity": rights_held})["profit"]
+
+    found, profit = jax.jit(jax.vmap(one))(shares)
+    for i, row in enumerate(case["expected"]["rows"]):
+        fields = {
+            "q1": found.quantity[i, :, 0],
+            "q2": found.quantity[i, :, 1],
+            "shadow": found.price[i],
+            "M": found.value[i],
+            "surplus": found.surplus[i],
+            "delta_tp": found.payment[i, :, 0],
+            "total_transfer": given["c"] * given["k2"] + found.payment[i, :, 0],
+            "revenue1": found.margin[i, :, 0],
+            "revenue2": found.margin[i, :, 1],
+            "expected_payoff1": profit[i, 0],
+            "expected_payoff2": profit[i, 1],
+        }
+        for field, value in fields.items():
+            near(value, row[field], case, field)
+
+
+def test_one_division_that_acquires_alone():
+    environment, case = overlapping("unilateral_underinvestment_sqrt")
+    rows = case["expected"]["rows"]
+    found = jax.jit(jax.vmap(lambda share: only_one_acquires(CapacityGame(environment, share))))(
+        jnp.asarray([row["delta"] for row in rows])
+    )
+    near(found.capacity[:, 0], [row["k1_alone"] for row in rows], case, "k1_alone")
+    near(found.first_best, [row["ko"] for row in rows], case, "ko")
+    near(-found.excess, [row["shortfall"] for row in rows], case, "shortfall")
+    near(found.loss, [row["loss"] for row in rows], case, "loss")
+
+
+def test_value_and_price_do_not_move_where_the_shadow_price_is_linear_along_a_ray():
+    environment, case = overlapping("sqrt_comonotone_no_bias")
+    alone, shared = both_plans(environment)
+    near(shared.capacity, case["expected"]["ko"], case, "ko")
+    near(jnp.sum(alone.capacity), case["expected"]["kbar_total"], case, "kbar_total")
+    ray = shared_value(environment.revenue, 0.0, 41.0, jnp.asarray([[0.5, 0.5], [1.0, 1.0], [1.5, 1.5]]))
+    np.testing.assert_allclose(ray[0] + ray[2], 2 * ray[1], rtol=1e-12)

@@ -184,7 +184,7 @@ def test_incomes_are_worth_the_cash_flows_whatever_the_rule_and_the_depreciation
 def test_naive_full_cost_reserves_most_and_full_use_least():
     """Over random tables of shocks: k^I <= k^o <= k_N <= k_V, and the rule that is congruent loses nothing."""
     rng = np.random.default_rng(4)
-    n = 300
+    n = 10_000
     values = np.sort(rng.uniform(0.3, 2.0, (n, 4)), axis=1)
     chances = rng.dirichlet(np.ones(4), n)
 

@@ -1,4 +1,4 @@
-"""Figures of papers 001 and 002: volatility and the loss it causes, reaction curves. Needs the extra `plots`."""
+"""Figures of paper 002: volatility and the loss it causes, the gatekeeper's reaction. Needs the extra `plots`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from eqsolve.mechanisms.capacity.first_best import fungible_capacity
 from eqsolve.mechanisms.capacity.gatekeeper import GatekeeperContract, gatekeeper_contract
-from eqsolve.mechanisms.capacity.renegotiation import CapacityGame, CapacityResult, reaction_curve, renegotiated
+from eqsolve.mechanisms.capacity.renegotiation import CapacityGame, reaction_curve
 from eqsolve.mechanisms.capacity.volatility import VolatilityEffects
 from eqsolve.plots import Area, Curve, lines, new_figure
 
@@ -50,48 +50,48 @@ def volatility_figure(effects: VolatilityEffects) -> "Figure":
     return figure
 
 
-class ReactionCurves(eqx.Module):
-    """What `reaction_figure` draws; see there."""
+class ReactionCurve(eqx.Module):
+    """What `reaction_figure` draws; from `gatekeeper_curve`."""
 
     right: Any
-    first: Any
-    second: Any
+    reply: Any
     total: Any
-    equilibrium: CapacityResult
     contract: GatekeeperContract
 
 
 @eqx.filter_jit
-def reaction_curves(game: CapacityGame, points: int = 41) -> ReactionCurves:
-    """Both divisions' best replies to rights of the other between nothing and the efficient capacity.
+def gatekeeper_curve(game: CapacityGame, points: int = 41) -> ReactionCurve:
+    """What the first division reserves, given rights of the second one between nothing and the efficient capacity.
 
-    **Arguments:** `game`: of two divisions. `points`: on each curve.
-    **Returns:** `ReactionCurves`: `right` [units], the replies of the `first` and the `second` division to it, the
-    efficient `total`, the `equilibrium` and the gatekeeper's `contract`.
+    **Arguments:** `game`: of two divisions. `points`: on the curve.
+    **Returns:** `ReactionCurve`: `right` and the `reply` to it [units], the efficient `total`, and the `contract` of
+    the first division as gatekeeper.
     **Source:** paper 002, equation (21) and Figure 4.
     """
     total = fungible_capacity(game.environment).capacity
     right = total * jnp.linspace(0.0, 1.0, points, dtype=total.dtype)
-    first, second = (reaction_curve(game, division, right) for division in (0, 1))
-    return ReactionCurves(right, first, second, total, renegotiated(game), gatekeeper_contract(game))
+    return ReactionCurve(right, reaction_curve(game, 0, right), total, gatekeeper_contract(game))
 
 
-def reaction_figure(curves: ReactionCurves) -> "Figure":
-    """Both reaction curves, where they meet, and the right that a gatekeeper grants (Figure 4).
+def reaction_figure(curve: ReactionCurve, equilibrium: Any = None) -> "Figure":
+    """The gatekeeper's reaction curve, and the right that it grants (Figure 4).
 
-    **Arguments:** `curves`: from `reaction_curves`.
-    **Returns:** a figure: the second division's capacity to the right, the first one's upwards. On the falling straight
-    line total capacity is efficient.
-    **Source:** paper 002, Figure 4; the second curve and the equilibrium are not in the paper.
+    **Arguments:** `curve`: from `gatekeeper_curve`. `equilibrium`: capacities to mark, shape `[2]`, as from
+    `renegotiated`; None for none.
+    **Returns:** a figure: the second division's capacity to the right, the first one's upwards. On the straight line
+    total capacity is efficient.
+    **Source:** paper 002, Figure 4.
     """
     figure, (axes,) = new_figure(1, "Who reserves what")
-    axes.plot(curves.right, curves.first, label="reply of division 1", color="#4477aa", linewidth=1.9)
-    axes.plot(curves.second, curves.right, label="reply of division 2", color="#cc6677", linewidth=1.9)
-    rest = curves.total - curves.right
-    axes.plot(curves.right, rest, label="efficient in total", color="#888888", linestyle="dotted")
-    axes.plot(*curves.equilibrium.capacity[::-1], "o", color="black", label="equilibrium")
-    axes.plot(*curves.contract.capacity[::-1], "s", color="#117733", label="gatekeeper's contract")
-    axes.set(xlabel="capacity of division 2", ylabel="capacity of division 1", xlim=(0, float(curves.total)))
-    axes.set_ylim(0, float(curves.total))
+    axes.plot(curve.right, curve.reply, label="reply of division 1", color="#4477aa", linewidth=1.9)
+    rest = curve.total - curve.right
+    axes.plot(curve.right, rest, label="efficient in total", color="#888888", linestyle="dotted")
+    if equilibrium is not None:
+        axes.plot(equilibrium[1], equilibrium[0], "o", color="black", label="equilibrium")
+    axes.plot(
+        curve.contract.capacity[1], curve.contract.capacity[0], "s", color="#117733", label="gatekeeper's contract"
+    )
+    axes.set(xlabel="capacity of division 2", ylabel="capacity of division 1", xlim=(0, float(curve.total)))
+    axes.set_ylim(0, float(curve.total))
     axes.legend(fontsize=8, framealpha=0.85)
     return figure

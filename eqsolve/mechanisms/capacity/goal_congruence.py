@@ -60,7 +60,6 @@ class Congruence(eqx.Module):
         return jnp.max(self.loss_by_period)
 
 
-@eqx.filter_jit
 def goal_congruence(division: LifetimeDivision, rule: TransferRule, tolerance: Any = None) -> Congruence:
     r"""Test a rule for strong goal congruence, period by period.
 
@@ -87,20 +86,29 @@ def goal_congruence(division: LifetimeDivision, rule: TransferRule, tolerance: A
     if not isinstance(rule, TransferRule):
         raise TypeError(f"rule is {rule!r}; give a TransferRule, such as two_part(division).")
     best = dedicated_optimum(division)
+    given = jnp.finfo(best.capacity.dtype).eps ** 0.4 * best.capacity if tolerance is None else tolerance
+    return _congruence(division, rule, best, jnp.asarray(given, best.capacity.dtype))
+
+
+@eqx.filter_jit
+def _congruence(
+    division: LifetimeDivision, rule: TransferRule, best: DedicatedOptimum, tolerance: Scalar
+) -> Congruence:
     alone = jnp.eye(division.periods, dtype=division.price.dtype)
     by_period = jax.vmap(lambda weights: rule.chosen(division, weights))(alone)
-    at_best = rule.use(division, best.capacity)[0]
-    losses = best.npv - jax.vmap(lambda k: net_present_value(division, k, rule.use(division, k)[0]))(by_period)
-    exact = jnp.finfo(alone.dtype).eps ** 0.4
+    capacities = jnp.concatenate([by_period, best.capacity[None]])
+    uses = jax.vmap(lambda capacity: rule.use(division, capacity)[0])(capacities)
+    reached = jax.vmap(lambda capacity, use: net_present_value(division, capacity, use))(capacities, uses)
+    losses = best.npv - reached[:-1]
     gaps = jnp.where(by_period == best.capacity, 0.0, jnp.abs(by_period - best.capacity))  # infinite ones too
     return Congruence(
         by_period,
         best,
         jnp.max(gaps),
-        at_best.output - best.use.output,
+        uses.output[-1] - best.use.output,
         losses,
         alone[jnp.argmax(losses)],
-        exact * best.capacity if tolerance is None else jnp.asarray(tolerance, alone.dtype),
+        tolerance,
     )
 
 

@@ -52,7 +52,6 @@ class Induced(eqx.Module):
     loss: Scalar
 
 
-@eqx.filter_jit
 def induced(division: LifetimeDivision, rule: TransferRule, weights: Any = None) -> Induced:
     r"""What a division with capacity of its own chooses under a transfer pricing rule.
 
@@ -71,11 +70,14 @@ def induced(division: LifetimeDivision, rule: TransferRule, weights: Any = None)
     """
     if not isinstance(rule, TransferRule):
         raise TypeError(f"rule is {rule!r}; give a TransferRule, such as two_part(division).")
-    discounts = division.discounts
-    weights = discounts if weights is None else jnp.asarray(weights, discounts.dtype)
+    weights = division.discounts if weights is None else jnp.asarray(weights, division.price.dtype)
+    return _induced(division, rule, weights, dedicated_optimum(division))
+
+
+@eqx.filter_jit
+def _induced(division: LifetimeDivision, rule: TransferRule, weights: PerPeriod, best: DedicatedOptimum) -> Induced:
     capacity = jnp.where(jnp.all(weights >= 0), rule.chosen(division, weights), jnp.nan)
     use, payment, receipt = rule.use(division, capacity)
-    best = dedicated_optimum(division)
     npv = net_present_value(division, capacity, use)
     idle = jnp.where(jnp.isinf(capacity), jnp.inf, capacity - use.output)
     return Induced(
@@ -86,7 +88,7 @@ def induced(division: LifetimeDivision, rule: TransferRule, weights: Any = None)
         use.revenue - payment,
         division.user_cost * idle,
         npv,
-        npv / jnp.sum(discounts),
+        npv / jnp.sum(division.discounts),
         _gap(division, payment, capacity, use.output),
         best,
         best.npv - npv,

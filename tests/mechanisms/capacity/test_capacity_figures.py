@@ -35,9 +35,10 @@ def test_the_figures_are_drawn_and_saved(tmp_path):
     assert pdf.exists()
     shocks = JointTable([[1.6, 1.6], [1.6, 0.4], [0.4, 1.6], [0.4, 0.4]], [0.125, 0.375, 0.375, 0.125])
     environment = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], [0.5, 0.4]), 3.0, shocks, [2.0, 1.5])
-    curves = figures.reaction_curves(CapacityGame(environment, 0.5), points=9)
-    # source: independent computation (case D2)
-    np.testing.assert_allclose(curves.equilibrium.capacity, [6.788135593220337, 5.110169491525423], rtol=1e-6)
-    np.testing.assert_allclose(curves.total, 11.019011406844106, rtol=1e-8)
-    np.testing.assert_allclose(curves.first[0], np.max(curves.first))  # replies fall
-    assert len(figures.reaction_figure(curves).axes[0].lines) == 5
+    curve = figures.gatekeeper_curve(CapacityGame(environment, 0.5), points=9)
+    np.testing.assert_allclose(curve.total, 11.019011406844106, rtol=1e-8)
+    np.testing.assert_allclose(curve.reply[0], np.max(curve.reply))  # replies fall
+    # source: independent computation (case D2); the equilibrium lies on the curve
+    equilibrium = [6.788135593220337, 5.110169491525423]
+    np.testing.assert_allclose(np.interp(equilibrium[1], curve.right, curve.reply), equilibrium[0], atol=0.05)
+    assert len(figures.reaction_figure(curve, equilibrium).axes[0].lines) == 4

@@ -1,16 +1,20 @@
 """Divisions that share capacity: what they earn with it, and what they may expect before shocks are known."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from eqsolve._fields import as_fields, per_entry, require_nonnegative, require_positive, require_scalar
+from eqsolve._tangents import pushed_forward
 from eqsolve.demand.joint import JointDistribution
 from eqsolve.mechanisms.capacity._laws import Nodes, as_shocks, likely_ends, own_nodes, pair_nodes, shock_ends
 from eqsolve.mechanisms.capacity.reallocation import (
     Use,
+    finite,
     own_price,
     own_quantity,
     own_value,
@@ -55,7 +59,7 @@ class CapacityEnvironment(eqx.Module):
     revenue: Revenue
     capacity_cost: Number
     shocks: JointDistribution
-    variable_cost: Each
+    variable_cost: Float[Array, "*divisions"]
     use: Use = eqx.field(static=True)
 
     def __init__(
@@ -67,7 +71,8 @@ class CapacityEnvironment(eqx.Module):
         law = as_shocks(owner, shocks)
         fields = as_fields(owner, revenue=revenue, capacity_cost=capacity_cost, shocks=law, variable_cost=variable_cost)
         self.revenue, self.capacity_cost, self.shocks = fields["revenue"], fields["capacity_cost"], fields["shocks"]
-        self.variable_cost = per_entry(fields["variable_cost"], law.size, f"{owner}.variable_cost")
+        self.variable_cost = fields["variable_cost"]
+        per_entry(self.variable_cost, law.size, f"{owner}.variable_cost")  # raises where the shape is another
         self.use = use
 
     def __check_init__(self) -> None:
@@ -97,6 +102,11 @@ class CapacityEnvironment(eqx.Module):
         """`value`, or NaN where the environment is not valid."""
         return jnp.where(self.valid, value, jnp.nan)
 
+    @property
+    def variable_costs(self) -> Each:
+        """Variable cost of every division [money/unit]."""
+        return jnp.broadcast_to(self.variable_cost, (self.divisions,))
+
     def own_capacity(self, capacity: Any) -> Each:
         """`capacity` as one number per division."""
         value = jnp.asarray(capacity, self.capacity_cost.dtype)
@@ -109,14 +119,14 @@ def joint_states(environment: CapacityEnvironment, capacity: Number) -> Nodes:
     Given the first of two continuous shocks, that is where the second division is just served, where it takes all, and
     where both together want just what there is.
     """
-    divisions = environment.divisions
+    divisions, count = environment.divisions, environment.revenue.nodes
     if divisions > 2:
-        return pair_nodes(environment.shocks, jnp.zeros(0), _no_cuts)
-    first, first_cost = environment.revenue.of(0), environment.variable_cost[0]
+        return pair_nodes(environment.shocks, jnp.zeros(0), _no_cuts, 1)
+    first, first_cost = environment.revenue.of(0), environment.variable_costs[0]
     alone = jnp.stack([first.shock_at(q, first_cost) for q in (jnp.zeros_like(capacity), capacity)])
     if divisions == 1:
-        return pair_nodes(environment.shocks, alone, _no_cuts)
-    second, second_cost = environment.revenue.of(1), environment.variable_cost[1]
+        return pair_nodes(environment.shocks, alone, _no_cuts, count)
+    second, second_cost = environment.revenue.of(1), environment.variable_costs[1]
 
     def meetings(one: Revenue, one_cost: Number, other: Revenue, other_cost: Number, shock: Any) -> list[Array]:
         """Shocks of `other` at which the kind of use changes, given that of `one`."""
@@ -131,49 +141,119 @@ def joint_states(environment: CapacityEnvironment, capacity: Number) -> Nodes:
         environment.shocks,
         jnp.concatenate([alone, *(jnp.stack(cuts) for cuts in crossed)]),
         lambda shock: jnp.stack(meetings(first, first_cost, second, second_cost, shock)),
+        count,
     )
 
 
 def own_states(environment: CapacityEnvironment, capacity: Each) -> Nodes:
     """Own shocks and weights `[nodes, divisions]`, cut where a division begins to sell, and to use all it has."""
     cuts = [environment.revenue.shock_at(q, environment.variable_cost) for q in (jnp.zeros_like(capacity), capacity)]
-    return own_nodes(environment.shocks, jnp.stack(cuts))
+    return own_nodes(environment.shocks, jnp.stack(cuts), environment.revenue.nodes)
 
 
 def expected_shadow_price(environment: CapacityEnvironment, capacity: Any) -> Number:
     """E S: what one more unit of shared capacity is expected to earn [money/unit].
 
     **Arguments:** `capacity`: >= 0 [units], one number.
+    **Derivatives:** all, to second order.
     **Source:** Dutta and Reichelstein (paper 002), Lemma 2; (paper 001), equation (12).
     """
-    capacity = jnp.asarray(capacity, environment.capacity_cost.dtype)
-    states, weights = joint_states(environment, capacity)
-    price = shadow_price(environment.revenue, environment.variable_cost, capacity, states)
-    return environment.checked(jnp.sum(weights * price))
+    return _SHARED_PRICE(environment, jnp.asarray(capacity, environment.capacity_cost.dtype))
 
 
 def expected_shared_value(environment: CapacityEnvironment, capacity: Any) -> Number:
-    """E M: what shared capacity is expected to earn net of variable cost [money], `capacity` one number."""
-    capacity = jnp.asarray(capacity, environment.capacity_cost.dtype)
-    states, weights = joint_states(environment, capacity)
-    value = shared_value(environment.revenue, environment.variable_cost, capacity, states)
-    return environment.checked(_weighted(weights, value, 0))
+    """E M: what shared capacity is expected to earn net of variable cost [money]; as for `expected_shadow_price`."""
+    return _SHARED_VALUE(environment, jnp.asarray(capacity, environment.capacity_cost.dtype))
 
 
 def expected_own_price(environment: CapacityEnvironment, capacity: Any) -> Each:
-    """E dCM_i/dk_i: what one more unit of its own is expected to earn every division [money/unit]."""
-    capacity = environment.own_capacity(capacity)
-    shock, weights = own_states(environment, capacity)
-    price = own_price(environment.revenue, environment.variable_cost, capacity, shock, environment.use)
-    return environment.checked(_weighted(weights, price, 0))
+    """E dCM_i/dk_i: what one more unit of its own is expected to earn every division [money/unit].
+
+    **Arguments:** `capacity`: >= 0 [units], one per division.
+    **Derivatives:** all, to second order.
+    """
+    return _OWN_PRICE(environment, environment.own_capacity(capacity))
 
 
 def expected_own_value(environment: CapacityEnvironment, capacity: Any) -> Each:
-    """E CM_i: what every division's own capacity is expected to earn net of variable cost [money]."""
-    capacity = environment.own_capacity(capacity)
+    """E CM_i: what every division's own capacity is expected to earn net of variable cost [money].
+
+    **Arguments:** `capacity`: as for `expected_own_price`.
+    """
+    return _OWN_VALUE(environment, environment.own_capacity(capacity))
+
+
+def _shared_price(environment: CapacityEnvironment, capacity: Number) -> Number:
+    states, weights = joint_states(environment, capacity)
+    price = shadow_price(environment.revenue, environment.variable_cost, capacity, states)
+    return environment.checked(_mean(weights, price))
+
+
+def _shared_slope(environment: CapacityEnvironment, capacity: Number) -> Number:
+    """The mean slope of the price: the price has kinks and no jumps, so that the kinks' moves do not matter."""
+    states, weights = joint_states(environment, capacity)
+
+    def price(capacity: Number) -> Array:
+        return shadow_price(environment.revenue, environment.variable_cost, capacity, states)
+
+    return _mean(weights, jax.jvp(price, (capacity,), (jnp.ones_like(capacity),))[1])
+
+
+def _shared_value(environment: CapacityEnvironment, capacity: Number) -> Number:
+    states, weights = joint_states(environment, capacity)
+    value = shared_value(environment.revenue, environment.variable_cost, capacity, states)
+    return environment.checked(_mean(weights, value))
+
+
+def _own_price(environment: CapacityEnvironment, capacity: Each) -> Each:
+    shock, weights = own_states(environment, capacity)
+    price = own_price(environment.revenue, environment.variable_cost, capacity, shock, environment.use)
+    return environment.checked(_mean(weights, price))
+
+
+def _own_slope(environment: CapacityEnvironment, capacity: Each) -> Each:
+    shock, weights = own_states(environment, capacity)
+
+    def price(capacity: Each) -> Array:
+        return own_price(environment.revenue, environment.variable_cost, capacity, shock, environment.use)
+
+    return _mean(weights, jax.jvp(price, (capacity,), (jnp.ones_like(capacity),))[1])
+
+
+def _own_value(environment: CapacityEnvironment, capacity: Each) -> Each:
     shock, weights = own_states(environment, capacity)
     value = own_value(environment.revenue, environment.variable_cost, capacity, shock, environment.use)
-    return environment.checked(_weighted(weights, value, 0))
+    return environment.checked(_mean(weights, value))
+
+
+Function = Callable[[CapacityEnvironment, Array], Array]
+
+
+def _with_slope(function: Function, slope: Function) -> Function:
+    """A function of capacity with a given derivative in it; derivatives in the environment are those of the formula."""
+
+    @eqx.filter_custom_jvp
+    def known(environment: CapacityEnvironment, capacity: Array) -> Array:
+        return function(environment, capacity)
+
+    @known.def_jvp
+    def rule(primals: tuple[CapacityEnvironment, Array], tangents: tuple[Any, Array | None]) -> tuple[Array, Array]:
+        environment, capacity = primals
+        value = known(environment, capacity)
+        moved = jnp.zeros_like(value)
+        if tangents[1] is not None:
+            moved += finite(slope(environment, capacity)) * tangents[1]
+        if jax.tree.leaves(tangents[0]):
+            moved += pushed_forward(lambda given: function(given, capacity), environment, tangents[0])[0]
+        return value, moved
+
+    return known
+
+
+_SHARED_PRICE = _with_slope(_shared_price, _shared_slope)
+_SHARED_VALUE = _with_slope(_shared_value, _SHARED_PRICE)
+_OWN_PRICE = _with_slope(_own_price, _own_slope)
+_OWN_VALUE = _with_slope(_own_value, _OWN_PRICE)
 
 
 def expected_own_quantity(environment: CapacityEnvironment, capacity: Any) -> Each:
@@ -181,7 +261,7 @@ def expected_own_quantity(environment: CapacityEnvironment, capacity: Any) -> Ea
     capacity = environment.own_capacity(capacity)
     shock, weights = own_states(environment, capacity)
     sold = own_quantity(environment.revenue, environment.variable_cost, capacity, shock, environment.use)
-    return environment.checked(_weighted(weights, sold, 0))
+    return environment.checked(_mean(weights, sold))
 
 
 def enough(environment: CapacityEnvironment, price: Any) -> Each:
@@ -193,10 +273,10 @@ def enough(environment: CapacityEnvironment, price: Any) -> Each:
     return environment.revenue.inverse_marginal(environment.variable_cost + price / 2, best)
 
 
-def _weighted(weights: Array, value: Array, axis: int) -> Array:
+def _mean(weights: Array, value: Array) -> Array:
     """The sum over states; those without weight do not count, even where the value is infinite."""
     counts = weights > 0
-    return jnp.sum(jnp.where(counts, weights * jnp.where(counts, value, 0.0), 0.0), axis=axis)
+    return jnp.sum(jnp.where(counts, weights * jnp.where(counts, value, 0.0), 0.0), axis=0)
 
 
 def _no_cuts(shock: Number) -> Float[Array, " cuts"]:

@@ -46,6 +46,11 @@ class QuadraticRevenue(Revenue):
     def _valid(self) -> Bool[Array, "*divisions"]:
         return (self.scale > 0) & (self.curvature > 0)
 
+    @property
+    def nodes(self) -> int:
+        """Two nodes: the value of capacity is quadratic in each shock, and cubic once one is integrated."""
+        return 2
+
     def _revenue(self, q: Values, shock: Values) -> Values:
         return (self.scale * shock - self.curvature * q) * q
 
@@ -340,6 +345,9 @@ def _straight(capacity: Values, first: Values, give: Values, active: Array) -> V
 
 def _less(cost: Values, price: Values, active: Array) -> tuple[Values, Values]:
     """A marginal revenue that all would have at equal cost, less the highest and the lowest of their costs."""
+    if cost.shape[-1] == 1:
+        net = price - cost[..., 0]
+        return net, net
     highest = jnp.max(jnp.where(active, cost, -jnp.inf), axis=-1)
     lowest = jnp.min(jnp.where(active, cost, jnp.inf), axis=-1)
     return price - highest, price - lowest

@@ -11,7 +11,7 @@ from typing import Any, cast
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from eqsolve._checks import require_finite
 from eqsolve._fields import as_fields, per_entry, require_nonnegative, require_positive, require_scalar
@@ -91,6 +91,12 @@ class LifetimeDivision(eqx.Module):
         require_positive(self.multiplier, "LifetimeDivision.multiplier")
         for name in ("variable_cost", "price", "rate"):
             require_nonnegative(getattr(self, name), f"LifetimeDivision.{name}")
+
+    @property
+    def valid(self) -> Bool[Array, ""]:
+        """What construction checks where it can, for values that were traced then."""
+        costs = jnp.all(self.variable_cost >= 0) & (self.price >= 0) & (self.rate >= 0)
+        return costs & jnp.all(self.multiplier > 0)
 
     @property
     def periods(self) -> int:
@@ -189,7 +195,7 @@ def use_of(division: LifetimeDivision, capacity: Any, charge: Any = None) -> Exp
     charge = division.variable_cost if charge is None else jnp.broadcast_to(charge, division.variable_cost.shape)
     shock, weight = division.states(capacity, charge)
     wanted = division.wanted(charge, shock)
-    output = jnp.where(jnp.isnan(capacity) | (capacity < 0), jnp.nan, jnp.minimum(wanted, capacity))
+    output = jnp.where(division.valid & (capacity >= 0), jnp.minimum(wanted, capacity), jnp.nan)
     revenue = division.multiplier * division.revenue.revenue(output, shock)
     expected = lambda value: jnp.sum(jnp.where(weight > 0, weight * value, 0.0), axis=0)  # noqa: E731
     return ExpectedUse(expected(output), expected(revenue), expected(jnp.where(wanted >= capacity, 1.0, 0.0)))
@@ -249,7 +255,7 @@ def best_capacity(
     corner = jnp.where(
         total < 0, jnp.inf, jnp.where(total == 0, without_charge, jnp.where(jnp.isinf(reach), jnp.inf, 0.0))
     )
-    sound = (summed > 0) & ~jnp.isnan(reach) & ~jnp.isnan(total)
+    sound = division.valid & (summed > 0) & jnp.all(charge >= 0) & ~jnp.isnan(reach) & ~jnp.isnan(total)
     return jnp.where(sound, jnp.where(inner, root, corner), jnp.nan)
 
 

@@ -1,327 +1,215 @@
-r"""The propositions of paper 002 as functions: what they assume, what they leave out, and what comes of it.
-
-Each returns a `Proposition` with margins that are shares (of full cost, of capacity), so that they can be compared: a
-hypothesis is met where its margin is not negative, a conclusion holds where its gap is zero, both within a tolerance.
-Where a hypothesis is that two things are equal, its margin is minus their distance. What the paper's proof uses but the
-proposition does not say is listed apart, under `missing`: a proposition may fail as printed only there (ERRATA.md).
-"""
-
-from collections import OrderedDict
-from typing import Any
+"""The papers' static propositions as checks: what they assume, what they claim, and by how much each holds."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from eqsolve._tables import is_traced, table
-from eqsolve.mechanisms.capacity.binary_investment import (
-    Types,
-    binary_investment,
-    binary_profits,
-    dominance,
-    expected_margins,
+from eqsolve.mechanisms.capacity.conditions import (
+    PriceCurvature,
+    interior_margin,
+    limited_volatility,
+    price_curvature,
+    scarcity,
 )
-from eqsolve.mechanisms.capacity.capitalised_negotiation import capitalised_negotiation
-from eqsolve.mechanisms.capacity.environment import CapacityEnvironment, expected_own_price, expected_shadow_price
-from eqsolve.mechanisms.capacity.families import QuadraticRevenue
+from eqsolve.mechanisms.capacity.environment import CapacityEnvironment, expected_shadow_price
 from eqsolve.mechanisms.capacity.first_best import dedicated_capacity, fungible_capacity
-from eqsolve.mechanisms.capacity.goal_congruence import Congruence, goal_congruence
-from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision
-from eqsolve.mechanisms.capacity.shared_lifetime import (
-    Margins,
-    SharedLifetime,
-    regime_margins,
-    shared_optimum,
+from eqsolve.mechanisms.capacity.gatekeeper import GatekeeperContract, gatekeeper_contract
+from eqsolve.mechanisms.capacity.markup import CorrectivePrice, corrective_price
+from eqsolve.mechanisms.capacity.renegotiation import (
+    CapacityGame,
+    CapacityResult,
+    best_reply,
+    capacity_jacobian,
+    renegotiated,
+    result_at,
 )
-from eqsolve.mechanisms.capacity.transfer_rules import capitalised, relative_benefit_two_part, two_part
 
-Scalar = Float[Array, ""]
-LEVELS = 64  # at which laws of different periods are compared
+Number = Float[Array, ""]
+Each = Float[Array, " divisions"]
+Truth = Bool[Array, ""]
 
 
-class Proposition(eqx.Module):
-    """What a proposition assumes and concludes, with margins.
+class CapacityComparison(eqx.Module):
+    """Shared against separate first-best capacity.
 
-    **Fields:** `hypotheses`: by name, the margins of what the paper assumes. `missing`: of what it should assume too.
-    `gaps`: by name, how far what it concludes is from true; never negative. `tolerance`: of all of them. `str()` prints
-    a table.
+    **Fields:** `dedicated`: of every division; `fungible`: shared [units]. `price_gap`: E S at the sum of dedicated
+    capacities, less c: the sign of `excess`, fungible capacity less that sum. `curvature`: of the shadow price in the
+    shocks there. `limited_volatility`: of every division at its dedicated capacity; `interior`: margins at the sum
+    [money/unit]. `flexibility`: what sharing adds to profit [money].
     """
 
-    hypotheses: OrderedDict[str, Scalar]
-    missing: OrderedDict[str, Scalar]
-    gaps: OrderedDict[str, Scalar]
-    tolerance: Scalar
+    dedicated: Each
+    fungible: Number
+    price_gap: Number
+    excess: Number
+    curvature: PriceCurvature
+    limited_volatility: Each
+    interior: Each
+    flexibility: Number
 
-    @property
-    def applies_as_printed(self) -> Bool[Array, ""]:
-        """Whether all that the paper assumes is met."""
-        return self._met(self.hypotheses)
+    def predicted(self, tolerance: float = 1e-9) -> Number:
+        """What curvature says of the sign of `excess`; NaN where the hypotheses do not decide it.
 
-    @property
-    def applies(self) -> Bool[Array, ""]:
-        """Whether that and all that it should assume is met."""
-        return self._met(self.hypotheses) & self._met(self.missing)
-
-    @property
-    def holds(self) -> Bool[Array, ""]:
-        """Whether what it concludes is true here, for whatever reason."""
-        return jnp.all(jnp.stack([gap <= self.tolerance for gap in self.gaps.values()]))
-
-    def _met(self, margins: OrderedDict[str, Scalar]) -> Bool[Array, ""]:
-        return jnp.all(jnp.stack([jnp.asarray(True), *(margin >= -self.tolerance for margin in margins.values())]))
-
-    def __str__(self) -> str:
-        if is_traced(self):
-            return repr(self)
-        kinds = {"assumed": self.hypotheses, "left out": self.missing, "concluded": self.gaps}
-        rows = [(kind, name, f"{float(value):.3g}") for kind, part in kinds.items() for name, value in part.items()]
-        return table(("", "", "margin or gap"), rows)
+        They are limited volatility, dedicated capacities above zero, and a shadow price that is concave (-1), convex
+        (+1; fungible capacity is larger) or linear (0).
+        """
+        decided = jnp.all(self.limited_volatility >= -tolerance) & jnp.all(self.dedicated > 0)
+        return jnp.where(decided & jnp.all(self.interior >= -tolerance), -self.curvature.sign(tolerance), jnp.nan)
 
 
-def proposition_1(division: LifetimeDivision, tolerance: Any = None) -> Proposition:
-    r"""Proposition 1: in a stationary environment the two-part full cost rule and the annuity are goal congruent.
+def compare_capacity(environment: CapacityEnvironment) -> CapacityComparison:
+    r"""Whether sharing calls for more capacity, or less, than the sum of what divisions need on their own.
 
-    **Arguments:** `division`: the downstream one for the rule, the upstream one for the annuity; both are charged
-    $c k + w q$. `tolerance`: of shares; by default 5e-7 in double and 2e-3 in single precision.
-    **Returns:** `Proposition`. That no other rule is congruent for all revenue functions is not what one division can
-    show: `goal_congruence` tests any rule.
-    **Source:** Dutta and Reichelstein (paper 002), Proposition 1.
-
-    >>> from eqsolve.demand.uniform import Uniform
-    >>> division = LifetimeDivision(QuadraticRevenue(10.0, 0.5), Uniform(0.4, 1.2), 2.0, 12.0, 0.1, periods=5)
-    >>> found = proposition_1(division)
-    >>> bool(found.applies), bool(found.holds)
-    (True, True)
-    """
-    found = goal_congruence(division, two_part(division))
-    spread = lambda x: (jnp.max(x) - jnp.min(x)) / jnp.max(x)  # noqa: E731
-    hypotheses = OrderedDict(
-        {
-            "equal multipliers": -spread(division.multiplier),
-            "equal variable costs": -spread(division.variable_cost + division.user_cost),
-            "identical shocks": -_difference(division),
-            "the first unit pays": _first_unit(division, found),
-        }
-    )
-    return Proposition(hypotheses, OrderedDict(), _congruence_gaps(found), _tolerance(division.price, tolerance))
-
-
-@eqx.filter_jit
-def proposition_2(environment: CapacityEnvironment, delta: Any, tolerance: Any = None) -> Proposition:
-    r"""Proposition 2: with quadratic revenue and limited volatility, dedicated capacities are an efficient equilibrium.
-
-    Each division reserves capacity at its user cost and bargains over its use later, the first with share $\delta$.
-
-    **Arguments:** `environment`: of two divisions. `delta` in [0, 1]: the first division's share.
-    **Returns:** `Proposition`. The paper leaves out that both divisions must be served in every state: limited
-    volatility does not imply it.
-    **Source:** Dutta and Reichelstein (paper 002), Proposition 2, equations (18) and (19); ERRATA.md.
+    **Arguments:** `environment`: of two or more divisions.
+    **Returns:** a `CapacityComparison`.
+    **Source:** Dutta and Reichelstein (paper 001), Proposition 5; corners may reverse what curvature suggests
+    (ERRATA.md).
 
     >>> from eqsolve.demand.joint import JointTable
-    >>> shocks = JointTable([[0.9, 1.1], [1.1, 0.9]], [0.5, 0.5])
-    >>> environment = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks, [2.0, 1.5])
-    >>> found = proposition_2(environment, 0.5)
-    >>> bool(found.applies), bool(found.holds)
-    (True, True)
+    >>> from eqsolve.mechanisms.capacity import RootRevenue
+    >>> shocks = JointTable([[0.5, 1.5], [1.5, 0.5]], [0.5, 0.5])
+    >>> found = compare_capacity(CapacityEnvironment(RootRevenue([10.0, 10.0]), capacity_cost=1.0, shocks=shocks))
+    >>> found.dedicated.round(2).tolist(), round(float(found.fungible), 2), float(found.predicted(1e-5))
+    ([25.0, 25.0], 62.5, 1.0)
     """
-    alone = dedicated_capacity(environment).capacity
-    shared = fungible_capacity(environment).capacity
-    once = SharedLifetime(
-        environment.revenue, environment.shocks, environment.variable_cost, environment.capacity_cost, 0.0, periods=1
+    alone, shared = dedicated_capacity(environment), fungible_capacity(environment)
+    total = jnp.sum(alone.capacity)
+    return CapacityComparison(
+        alone.capacity,
+        shared.capacity,
+        expected_shadow_price(environment, total) - environment.capacity_cost,
+        shared.capacity - total,
+        price_curvature(environment, total),
+        limited_volatility(environment, alone.capacity),
+        interior_margin(environment, total),
+        shared.profit - jnp.sum(alone.profit),
     )
-    cost = environment.capacity_cost
-    own = expected_own_price(environment, alone)
-    both = expected_shadow_price(environment, jnp.sum(alone))
-    share = jnp.stack([delta, 1 - jnp.asarray(delta, cost.dtype)])
-    residuals = (1 - share) * own + share * both - cost
-    margins = regime_margins(once, alone)
-    hypotheses = OrderedDict({"quadratic revenue": _quadratic(environment.revenue)} | _limited(margins, once, alone))
-    missing = OrderedDict({"both are served in every state": _served(margins, alone)})
-    gaps = OrderedDict(
-        {
-            "total capacity": jnp.abs(shared - jnp.sum(alone)) / shared,
-            "first division's condition": jnp.abs(residuals[0]) / cost,
-            "second division's condition": jnp.abs(residuals[1]) / cost,
-        }
-    )
-    return Proposition(hypotheses, missing, gaps, _tolerance(cost, tolerance))
 
 
-def proposition_4i(division: LifetimeDivision, tolerance: Any = None) -> Proposition:
-    r"""Proposition 4(i): where $w_t = x_t w$, the relative benefit two-part rule is goal congruent.
+class EfficientRights(eqx.Module):
+    """Whether dedicated capacities are an efficient equilibrium of the renegotiation game.
 
-    **Arguments:** as for `proposition_1`.
-    **Returns:** `Proposition`. The paper leaves out that shocks must be identically distributed.
-    **Source:** Dutta and Reichelstein (paper 002), Proposition 4(i); ERRATA.md.
-
-    >>> from eqsolve.demand.uniform import Uniform
-    >>> laws = [Uniform(0.4, 1.2), Uniform(0.6, 1.2)]
-    >>> division = LifetimeDivision(QuadraticRevenue(10.0, 0.5), laws, 2.0, 7.0, 0.1)
-    >>> found = proposition_4i(division)
-    >>> bool(found.applies_as_printed), bool(found.applies), bool(found.holds)
-    (True, False, False)
+    **Fields:** `limited_volatility`, `interior`, `scarcity`: margins of the hypotheses [money/unit]; with `curvature`,
+    which is zero where the shadow price is linear. `residual`: every division's marginal profit at its dedicated
+    capacity [money/unit]. `outcome`: what these rights lead to. `hypotheses`: whether all hold; `holds`: whether the
+    conclusion does, both to the tolerance.
     """
-    found = goal_congruence(division, relative_benefit_two_part(division))
-    relative = division.variable_cost / division.multiplier
-    scale = jnp.max(relative + division.user_cost / division.multiplier)
-    hypotheses = OrderedDict(
-        {
-            "variable costs follow multipliers": -(jnp.max(relative) - jnp.min(relative)) / scale,
-            "the first unit pays": _first_unit(division, found),
-        }
-    )
-    missing = OrderedDict({"identical shocks": -_difference(division)})
-    return Proposition(hypotheses, missing, _congruence_gaps(found), _tolerance(division.price, tolerance))
+
+    limited_volatility: Each
+    interior: Each
+    scarcity: Number
+    curvature: PriceCurvature
+    residual: Each
+    outcome: CapacityResult
+    hypotheses: Truth
+    holds: Truth
 
 
-def proposition_4ii(division: LifetimeDivision, tolerance: Any = None) -> Proposition:
-    r"""Proposition 4(ii): under limited volatility the capitalised full cost rule is goal congruent.
+def efficient_rights(game: CapacityGame, tolerance: float = 1e-8) -> EfficientRights:
+    r"""Check that rights charged at cost lead to efficient capacity, whatever the bargaining shares and correlation.
 
-    **Arguments:** as for `proposition_1`.
-    **Returns:** `Proposition`. Limited volatility must hold in every period; the paper defines it for one.
-    **Source:** Dutta and Reichelstein (paper 002), Proposition 4(ii) and appendix B; ERRATA.md.
+    Hypotheses: limited volatility, all divisions served in all states, and a shadow price that is linear in the shocks
+    (as for quadratic revenue). The papers leave out the second one, which does not follow from the first.
 
-    >>> from eqsolve.demand.uniform import Uniform
-    >>> division = LifetimeDivision(QuadraticRevenue(10.0, 0.5), Uniform(0.4, 1.2), 2.0, 12.0, 0.1, periods=5)
-    >>> found = proposition_4ii(division)
-    >>> bool(found.applies), bool(found.holds)
-    (False, False)
+    **Arguments:** `game`. `tolerance`: relative to the capacity cost.
+    **Returns:** `EfficientRights`. The conclusion may hold where hypotheses fail, as at a share of 0 or 1.
+    **Source:** Dutta and Reichelstein (paper 002), Proposition 2; (paper 001), Proposition 3 (ERRATA.md).
     """
-    found = goal_congruence(division, capitalised(division))
-    margin = jnp.min(found.first_best.limited_volatility) / jnp.max(division.variable_cost + division.user_cost)
-    hypotheses = OrderedDict(
-        {
-            "limited volatility in every period": margin,
-            "identical shocks": -_difference(division),
-            "the first unit pays": _first_unit(division, found),
-        }
+    environment = game.environment
+    alone = dedicated_capacity(environment)
+    total = jnp.sum(alone.capacity)
+    small = tolerance * environment.capacity_cost
+    volatility, interior = limited_volatility(environment, alone.capacity), interior_margin(environment, total)
+    scarce, curvature = scarcity(environment, total), price_curvature(environment, total)
+    residual = jnp.diagonal(capacity_jacobian(game, {"capacity": alone.capacity})["profit"]["capacity"])
+    outcome = result_at(game, alone.capacity)
+    linear = (curvature.highest <= small) & (curvature.lowest >= -small)
+    efficient = jnp.abs(expected_shadow_price(environment, total) - environment.capacity_cost) <= small
+    return EfficientRights(
+        volatility,
+        interior,
+        scarce,
+        curvature,
+        residual,
+        outcome,
+        jnp.all(volatility >= -small) & jnp.all(interior >= -small) & (scarce >= -small) & linear,
+        efficient & jnp.all(jnp.abs(residual) <= small),
     )
-    return Proposition(hypotheses, OrderedDict(), _congruence_gaps(found), _tolerance(division.price, tolerance))
 
 
-def proposition_5(types: Types, capacity: Any, low: Any, high: Any, thetas: Any, tolerance: Any = None) -> Proposition:
-    r"""Proposition 5: REOB charges separate the types that should invest from those that should not, in every period.
+class InvestmentBias(eqx.Module):
+    """How far equilibrium capacity is from the first best, and why.
 
-    **Arguments:** as for `binary_investment`. `thetas`: types in rising order for which it is checked, shape `[n]`.
-    **Returns:** `Proposition`; the gap is the largest profit of the wrong sign, as a share of the period's margin at
-    the threshold.
-    **Source:** Dutta and Reichelstein (paper 002), Proposition 5.
-
-    >>> from eqsolve.demand.uniform import Uniform
-    >>> def types(theta):
-    ...     shocks = Uniform(theta - 1.0, 2.0)
-    ...     return LifetimeDivision(QuadraticRevenue(1.0, 0.5), shocks, [1.0, 2.0], 2.0, 0.0, multiplier=[1.0, 1.5])
-    >>> bool(proposition_5(types, 1.0, 2.0, 9.0, [2.2, 2.4, 2.6, 3.0]).holds)
-    True
+    **Fields:** `comparison`: shared against separate first best. `outcome`: the Nash equilibrium. `between`: by how
+    much its total lies inside the interval from fungible capacity to summed dedicated capacities; not negative where it
+    does [units]. `correction`: the price that would make the total efficient.
     """
-    found = binary_investment(types, capacity, low, high)
-    thetas = jnp.asarray(thetas, found.threshold.dtype)
-    profits = binary_profits(types, capacity, found.schedule, thetas)
-    sign = jnp.sign(thetas - found.threshold)[:, None]
-    wrong = jnp.max(jnp.maximum(-sign * profits, 0.0) / jnp.max(found.margins))
-    division = types(found.threshold)
-    first = expected_margins(division, capacity)
-    hypotheses = OrderedDict(
-        {
-            "higher types have higher shocks": dominance(types, thetas),
-            "the threshold type earns in every period": jnp.min(first) / jnp.max(first),
-        }
+
+    comparison: CapacityComparison
+    outcome: CapacityResult
+    between: Number
+    correction: CorrectivePrice
+
+
+def investment_bias(game: CapacityGame) -> InvestmentBias:
+    """Whether two divisions that buy rights at cost over- or under-invest.
+
+    Equilibrium capacity lies between the fungible first best and the sum of dedicated ones; the bias is zero at a share
+    of 0 or 1, where the fungible first best itself is an equilibrium.
+
+    **Arguments:** `game` of two divisions, rights charged at capacity cost.
+    **Source:** Dutta and Reichelstein (paper 001), Proposition 6, which leaves out these ends (ERRATA.md).
+    """
+    comparison, outcome = compare_capacity(game.environment), renegotiated(game)
+    total, separate = jnp.sum(outcome.capacity), jnp.sum(comparison.dedicated)
+    low, high = jnp.minimum(separate, comparison.fungible), jnp.maximum(separate, comparison.fungible)
+    return InvestmentBias(comparison, outcome, jnp.minimum(total - low, high - total), corrective_price(game))
+
+
+class EfficientGatekeeper(eqx.Module):
+    """Whether a gatekeeper's contract leads to efficient capacity that both agree to.
+
+    **Fields:** `contract`. `residual`: what the gatekeeper would add to its own capacity, given the client's right
+    [units]. `client_gain`, `owner_gain`: over no contract [money]. `determinate`: the owner's share of surpluses is
+    below 1, so that the right is unique. `holds`: efficient capacity, both gains not negative, to rounding.
+    """
+
+    contract: GatekeeperContract
+    residual: Number
+    owner_gain: Number
+    client_gain: Number
+    determinate: Truth
+    holds: Truth
+
+
+def efficient_gatekeeper(game: CapacityGame, gatekeeper: int = 0, tolerance: float = 1e-7) -> EfficientGatekeeper:
+    """Check that one division as gatekeeper installs the first best and that both gain, for any shares.
+
+    **Arguments:** as for `gatekeeper_contract`. `tolerance`: relative to capacity and profit.
+    **Source:** Dutta and Reichelstein (paper 002), Proposition 3 and its Corollary; (paper 001), Proposition 7.
+    """
+    contract = gatekeeper_contract(game, gatekeeper)
+    at_cost = CapacityGame(game.environment, game.share, names=game.names)
+    residual = best_reply(at_cost, gatekeeper, contract.capacity) - contract.capacity[gatekeeper]
+    gains = contract.profit - contract.default_profit
+    small = tolerance * (1 + jnp.sum(jnp.abs(contract.profit)))
+    efficient = jnp.abs(residual) <= tolerance * (1 + jnp.sum(contract.capacity))
+    return EfficientGatekeeper(
+        contract,
+        residual,
+        gains[gatekeeper],
+        gains[1 - gatekeeper],
+        ~contract.indeterminate,
+        efficient & jnp.all(gains >= -small),
     )
-    gaps = OrderedDict({"profits of the wrong sign": wrong})
-    return Proposition(hypotheses, OrderedDict(), gaps, _tolerance(found.threshold, tolerance))
 
 
-def proposition_6(shared: SharedLifetime, delta: Any, tolerance: Any = None) -> Proposition:
-    r"""Proposition 6: with quadratic revenue, limited volatility and identical shocks, capitalised full cost and
-    renegotiation make dedicated capacities an efficient equilibrium of every period.
+def separate_loss(environment: CapacityEnvironment) -> Number:
+    """What the firm loses per period where divisions never trade their capacities [money].
 
-    **Arguments:** `shared`: two divisions. `delta` in [0, 1]: the first division's bargaining share.
-    **Returns:** `Proposition`. The paper leaves out two conditions: that both divisions are served in every state, and
-    that what each is charged beyond its variable cost is the same in every period,
-    $\hat z_{1t} (v + \bar w_1) - w_{1t} = \hat z_{2t} (v + \bar w_2) - w_{2t}$.
-    **Source:** Dutta and Reichelstein (paper 002), Proposition 6; ERRATA.md.
+    With quadratic revenue, limited volatility and all divisions served it is Var(theta_1 e_1 - theta_2 e_2) / (4 (h_1 +
+    h_2)).
 
-    >>> from eqsolve.demand.joint import JointTable
-    >>> shocks = JointTable([[0.9, 1.1], [1.1, 0.9]], [0.5, 0.5])
-    >>> x = [[1.0, 1.4], [1.0, 1.2], [1.0, 0.8], [1.0, 0.6]]
-    >>> shared = SharedLifetime(QuadraticRevenue([10.0, 8.0], [0.5, 0.4]), shocks, 0.0, 9.0, 0.1, multiplier=x)
-    >>> found = proposition_6(shared, 0.4)
-    >>> bool(found.applies_as_printed), bool(found.applies), bool(found.holds)
-    (True, False, False)
-    """  # noqa: D205
-    plan, found = shared_optimum(shared), capitalised_negotiation(shared, delta)
-    margins = regime_margins(shared, plan.dedicated)
-    scale = shared.price / jnp.sum(shared.discounts)
-    hypotheses = OrderedDict(
-        {"quadratic revenue": _quadratic(shared.revenue)}
-        | _limited(margins, shared, plan.dedicated)
-        | {"identical shocks": -_shared_difference(shared)}
-    )
-    missing = OrderedDict(
-        {
-            "both are served in every state": _served(margins, plan.dedicated),
-            "equal charges beyond variable cost": -jnp.max(jnp.abs(found.charge_gap)) / scale,
-        }
-    )
-    total = jnp.sum(plan.dedicated)
-    gaps = OrderedDict(
-        {
-            "total capacity": jnp.abs(plan.capacity - total) / plan.capacity,
-            "first division's conditions": jnp.max(jnp.abs(found.residuals[:, 0])) / scale,
-            "second division's conditions": jnp.max(jnp.abs(found.residuals[:, 1])) / scale,
-        }
-    )
-    return Proposition(hypotheses, missing, gaps, _tolerance(scale, tolerance))
-
-
-def _congruence_gaps(found: Congruence) -> OrderedDict[str, Scalar]:
-    """How far the capacities of single periods, and output, are from efficient, as shares of capacity."""
-    best = found.first_best.capacity
-    safe = jnp.where(best > 0, best, 1.0)
-    return OrderedDict({"capacity": found.capacity_gap / safe, "output": jnp.max(jnp.abs(found.quantity_gap)) / safe})
-
-
-def _first_unit(division: LifetimeDivision, found: Congruence) -> Scalar:
-    """The paper's standing assumption x R'(0) > w, as a share of full cost; at most one."""
-    full = division.variable_cost + division.user_cost
-    return jnp.minimum(jnp.min(found.first_best.first_unit / full), 1.0)
-
-
-def _difference(division: LifetimeDivision) -> Scalar:
-    """How far quantiles of different periods' shocks are apart, as a share of the largest."""
-    levels = (jnp.arange(LEVELS) + 0.5) / LEVELS
-    quantiles = jax.vmap(division.quantile)(levels.astype(division.price.dtype))
-    return jnp.max(jnp.ptp(quantiles, axis=1)) / jnp.max(jnp.abs(quantiles))
-
-
-def _shared_difference(shared: SharedLifetime) -> Scalar:
-    """How far parameters of different periods' laws are apart, as a share of the largest."""
-    if not shared.by_period:
-        return jnp.zeros_like(shared.price)
-    apart = [jnp.max(jnp.ptp(leaf, axis=0)) / jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(shared.shocks)]
-    return jnp.max(jnp.stack(apart))
-
-
-def _quadratic(revenue: Any) -> Scalar:
-    """Zero for quadratic revenue, else minus one."""
-    return jnp.asarray(0.0 if isinstance(revenue, QuadraticRevenue) else -1.0)
-
-
-def _limited(margins: Margins, shared: SharedLifetime, alone: Array) -> dict[str, Scalar]:
-    """Limited volatility, as a share of the charge per period; both divisions have capacity."""
-    scale = shared.price / jnp.sum(shared.discounts)
-    return {
-        "limited volatility in every period": jnp.min(margins.limited_volatility) / scale,
-        "both have capacity of their own": jnp.min(alone) / jnp.sum(alone),
-    }
-
-
-def _served(margins: Margins, alone: Array) -> Scalar:
-    """The least share of all capacity that each is served; where one gets nothing, minus one."""
-    least = jnp.min(margins.interior) / jnp.sum(alone)
-    return jnp.where(least > 0, least, -1.0)
-
-
-def _tolerance(like: Array, given: Any) -> Scalar:
-    return jnp.asarray(jnp.finfo(like.dtype).eps ** 0.4 if given is None else given, like.dtype)
+    **Source:** Dutta and Reichelstein (paper 002), section 4, the case without renegotiation.
+    """
+    return fungible_capacity(environment).profit - jnp.sum(dedicated_capacity(environment).profit)

@@ -192,8 +192,11 @@ def _price(given: Given, capacity: State) -> State:
     inner = scarce & (capacity > 0)
     some = jnp.where(inner, capacity, 1.0)
     low, high = revenue.between(some, cost, shock, active | ~inner[..., None])
-    low, high = (jnp.where(inner, jnp.maximum(end, 0.0), 0.0) for end in (low, high))
-    root = falling_root(lambda price: _wanted(revenue, cost, shock, price) - some, low, high)
+    if low is high:
+        root = low
+    else:
+        low, high = (jnp.where(inner, jnp.maximum(end, 0.0), 0.0) for end in (low, high))
+        root = falling_root(lambda price: _wanted(revenue, cost, shock, price) - some, low, high)
     unserved = jnp.maximum(jnp.max(first, axis=-1), 0.0)  # without capacity
     missing = jnp.isnan(jnp.sum(shock + cost, axis=-1)) | ~(capacity >= 0) | ~jnp.all(revenue._valid)
     return jnp.where(missing, jnp.nan, jnp.where(inner, root, jnp.where(scarce, unserved, 0.0)))
@@ -242,17 +245,21 @@ def finite(slope: Array) -> Array:
 
 
 def _arguments(revenue: Revenue, cost: Any, capacity: Any, shock: Any) -> tuple[Revenue, Each, State, Each]:
+    """Arrays that broadcast; a variable cost that all share keeps a last axis of one entry, for closed forms."""
     if not isinstance(revenue, Revenue):
         raise TypeError(f"revenue is {revenue!r}; give a Revenue, such as QuadraticRevenue([10.0, 8.0], 0.5).")
     dtype = jnp.result_type(*jax.tree.leaves(revenue))
     cost, capacity, shock = (jnp.asarray(value, dtype) for value in (cost, capacity, shock))
     if shock.ndim == 0:
         raise ValueError("shock is one number; give one entry per division along the last axis.")
-    cost, shock, spread = jnp.broadcast_arrays(cost, shock, capacity[..., None])
     if revenue.divisions not in (1, shock.shape[-1]):
-        raise ValueError(f"shock has {shock.shape[-1]} entries along its last axis, revenue {revenue.divisions}"
-                         " divisions; give one shock per division.")  # fmt: skip
-    return revenue, cost, spread[..., 0], shock
+        raise ValueError(
+            f"shock has {shock.shape[-1]} entries along its last axis, revenue {revenue.divisions} divisions; give one"
+            " shock per division."
+        )
+    cost = jnp.atleast_1d(cost)
+    states = jnp.broadcast_shapes(shock.shape[:-1], capacity.shape, cost.shape[:-1])
+    return revenue, cost, jnp.broadcast_to(capacity, states), jnp.broadcast_to(shock, (*states, shock.shape[-1]))
 
 
 def _broadcast(revenue: Revenue, *values: Any) -> tuple[Each, ...]:

@@ -285,7 +285,7 @@ class CapacityResult(eqx.Module):
     @property
     def excess(self) -> Number:
         """Total capacity less the first best [units]: positive for over-investment."""
-        return jnp.sum(self.capacity) - self.first_best
+        return jnp.sum(self.capacity, axis=-1) - self.first_best
 
 
 def renegotiated(game: CapacityGame) -> CapacityResult:

@@ -75,16 +75,21 @@ class Revenue(eqx.Module):
     def between(self, capacity: Values, cost: Values, shock: Values, active: Array) -> tuple[Values, Values]:
         """Two shadow prices between which the one lies at which active divisions want exactly `capacity` in all.
 
-        Families with a closed form return it twice.
+        Where there is a closed form, both are the same array.
 
-        **Arguments:** `capacity`: > 0 [units], shape `[...]`. `cost`: variable costs [money/unit], and `shock`,
-        `active`: one entry per division along the last axis, some active. Marginal revenue at zero exceeds the price
-        for active divisions and no others.
+        **Arguments:** `capacity`: > 0 [units], shape `[...]`. `shock`, `active`: one entry per division along the last
+        axis, some active. `cost`: variable costs [money/unit], likewise, or one entry where all have the same. Marginal
+        revenue at zero exceeds the price for active divisions and no others.
         """
         share = capacity[..., None] / jnp.sum(active, axis=-1, keepdims=True)
         least = self.marginal(jnp.broadcast_to(capacity[..., None], active.shape), shock) - cost
         most = self.marginal(jnp.broadcast_to(share, active.shape), shock) - cost
         return _largest(least, active), _largest(most, active)
+
+    @property
+    def nodes(self) -> int:
+        """Gauss nodes that integrate the value of capacity between kinks, over evenly spread shocks."""
+        return 16
 
     @property
     def divisions(self) -> int:

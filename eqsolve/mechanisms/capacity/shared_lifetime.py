@@ -17,10 +17,11 @@ from jaxtyping import Array, Bool, Float
 
 from eqsolve._checks import require_finite
 from eqsolve._fields import as_fields, require_nonnegative, require_positive, require_scalar
-from eqsolve.demand.joint import JointDiscrete, JointDistribution
-from eqsolve.mechanisms.capacity._laws import as_shocks, likely_ends
+from eqsolve.demand.joint import JointDistribution
+from eqsolve.mechanisms.capacity._laws import as_shocks
 from eqsolve.mechanisms.capacity._root import falling_root
 from eqsolve.mechanisms.capacity.accounting import discount_factors
+from eqsolve.mechanisms.capacity.conditions import interior_margin, limited_volatility, scarcity
 from eqsolve.mechanisms.capacity.environment import (
     CapacityEnvironment,
     enough,
@@ -30,7 +31,6 @@ from eqsolve.mechanisms.capacity.environment import (
     expected_shared_value,
 )
 from eqsolve.mechanisms.capacity.families import QuadraticRevenue
-from eqsolve.mechanisms.capacity.reallocation import reallocate
 from eqsolve.mechanisms.capacity.revenue import Revenue, Values
 from eqsolve.mechanisms.newsvendor._roots import polished
 
@@ -240,33 +240,30 @@ def _worth_its_price(shared: SharedLifetime, worth: Any, zero: Array) -> Array:
 class Margins(eqx.Module):
     """What keeps shared capacity in the regime in which shadow prices of quadratic revenue are straight lines.
 
-    **Fields:** `limited_volatility`: the lowest net marginal revenue of each division at its dedicated capacity
-    [money/unit], shape `[T, divisions]`; not negative where it always uses all of it. `interior`: the least that each
-    division is served of the capacities together in any state [units], shape `[T, divisions]`: positive where no
-    division is ever left without. `shadow_price`: the lowest shadow price in any state [money/unit], shape `[T]`.
+    **Fields** [money/unit]: `limited_volatility`: the lowest net marginal revenue of each division at its dedicated
+    capacity, shape `[T, divisions]`; not negative where it always uses all of it. `interior`: by how much each
+    division's first unit outbids the shadow price in its worst state, shape `[T, divisions]`; positive where it is
+    always served. `scarcity`: the lowest shadow price, shape `[T]`; zero where some state leaves capacity idle.
     """
 
     limited_volatility: Table
     interior: Table
-    shadow_price: PerPeriod
+    scarcity: PerPeriod
 
 
 @eqx.filter_jit
 def regime_margins(shared: SharedLifetime, dedicated: Each) -> Margins:
-    """How far limited volatility and interior allocations hold at the dedicated capacities, and together.
+    """How far limited volatility and interior allocations hold at the dedicated capacities, and at their sum.
 
     **Arguments:** `dedicated`: the capacity of each division on its own, as from `shared_optimum` [units].
-    **Returns:** `Margins`. Continuous laws are taken to have all combinations of their ends in their support.
+    **Returns:** `Margins`.
     **Source:** Dutta and Reichelstein (paper 002), section 4; that both are needed, ERRATA.md.
     """
+    total = jnp.sum(dedicated)
 
     def at(period: CapacityEnvironment) -> tuple[Array, Array, Array]:
-        low, high = likely_ends(period.shocks)
-        alone = period.revenue.marginal(dedicated, low) - period.variable_cost
-        states, possible = _extreme_states(period.shocks, low, high)
-        use = reallocate(period.revenue, period.variable_cost, jnp.sum(dedicated), states)
-        least = jnp.min(jnp.where(possible[:, None], use.quantity, jnp.inf), axis=0)
-        return alone, least, jnp.min(jnp.where(possible, use.price, jnp.inf))
+        alone = limited_volatility(period, dedicated)
+        return alone, interior_margin(period, total), scarcity(period, total)
 
     return Margins(*shared.each_period(at))
 
@@ -306,16 +303,6 @@ def curvatures(shared: SharedLifetime) -> Each:
             " takes any revenue."
         )
     return jnp.broadcast_to(shared.revenue.curvature, (shared.divisions,))
-
-
-def _extreme_states(shocks: JointDistribution, low: Each, high: Each) -> tuple[Array, Array]:
-    """States among which every quantity and price that is monotone in each shock has its extremes; which can occur."""
-    if isinstance(shocks, JointDiscrete):
-        points, weights = shocks.scenarios()
-        return points, weights > 0
-    corners = jnp.stack(jnp.meshgrid(*jnp.stack([low, high], axis=1), indexing="ij"), axis=-1)
-    corners = corners.reshape(-1, low.shape[0])
-    return corners, jnp.ones(corners.shape[0], bool)
 
 
 def _stacked(laws: list[JointDistribution]) -> JointDistribution:

@@ -64,8 +64,9 @@ class Tariff(TransferRule):
     r"""$TP_t(k, q_t) = p_t + a_t k + u_t q_t$.
 
     **Arguments:** `capacity_charge` $a_t$ and `unit_charge` $u_t$ >= 0 [money/unit], `lump_sum` $p_t$ [money]: one
-    number each, or one per period. `periods`: needed where all are single numbers. `right`: capacity that was agreed
-    beforehand [units]; None where the buyer chooses it.
+    number each, or one per period. Charges for capacity may be negative, as those of unusual depreciation rules are: no
+    capacity is enough for who counts such a period alone. `right`: capacity that was agreed beforehand [units]; None where the buyer chooses it.
+    `periods`: needed where all charges are single numbers.
 
     **Errors:** `ValueError` that names the field.
     **Source:** Dutta and Reichelstein (paper 002), sections 3 to 5.
@@ -98,7 +99,6 @@ class Tariff(TransferRule):
 
     def __check_init__(self) -> None:
         require_finite(self, "Tariff")
-        require_nonnegative(self.capacity_charge, "Tariff.capacity_charge")
         require_nonnegative(self.unit_charge, "Tariff.unit_charge")
         if self.right is not None:
             require_scalar(self.right, "Tariff.right")

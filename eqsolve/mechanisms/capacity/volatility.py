@@ -1,113 +1,107 @@
-r"""What volatile shocks do to capitalised full cost: the example of paper 002, appendix B.
+r"""Over-production under full cost: capacity and profit where the variable cost is capitalised, in closed form.
 
-Revenue is $\epsilon q - (h/2) q^2$ with shocks uniform on $m \pm \sigma$. Under the capitalised rule output is free, so
-the division uses all its capacity and reserves $k^I = (m - w - c) / h$, whatever $\sigma \le w + c$. Once $\sigma > c$
-that is too little, and producing as much in bad states is too much.
+One division has revenue $R = \epsilon q - (h/2) q^2$ with $\epsilon$ uniform on $[m - \sigma, m + \sigma]$, variable
+cost w and capacity cost c. A charge of w + c per unit of capacity leaves no cost of use, so that output is whatever
+sells at all; a charge of c with w per unit sold is efficient.
 """
 
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from eqsolve._fields import as_fields
-from eqsolve.demand.uniform import Uniform
-from eqsolve.mechanisms.capacity.families import QuadraticRevenue
-from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision, net_present_value, use_of
-from eqsolve.mechanisms.capacity.transfer_pricing import induced
-from eqsolve.mechanisms.capacity.transfer_rules import capitalised
+from eqsolve._fields import as_fields, require_nonnegative, require_positive
 
-Scalar = Float[Array, ""]
-Values = Float[Array, " widths"]
+Values = Float[Array, "*batch"]
 
 
-class VolatilityEffects(eqx.Module):
-    r"""Capacities and profits per period, for each half-width $\sigma$ of the law of shocks, shape `[widths]`.
+class CapitalisedCost(eqx.Module):
+    """Efficient against capitalised charges.
 
-    **Fields:** `half_width` $\sigma$. `efficient` $k^o$ and `induced` $k^I$: capacities [units]. `first_best`: the
-    firm's profit at $k^o$. `reached`: what it reaches under the rule. `well_used`: what $k^I$ would earn if output were
-    efficient [money].
+    **Fields:** `capacity`: first best; `induced`: where variable cost is capitalised [units]. `profit` and
+    `induced_profit`: per period; `used_well`: of the induced capacity, were output efficient [money]. Margins
+    [money/unit]: `volatility`, c less the half-width, not negative under limited volatility; `first_unit`, m - sigma -
+    w, of the worst state; `always_full`, w + c less the half-width, not negative where all induced capacity is used in
+    every state.
     """
 
-    half_width: Values
-    efficient: Values
+    capacity: Values
     induced: Values
-    first_best: Values
-    reached: Values
-    well_used: Values
+    profit: Values
+    induced_profit: Values
+    used_well: Values
+    volatility: Values
+    first_unit: Values
+    always_full: Values
 
     @property
     def under_investment(self) -> Values:
-        """The part of the loss that is due to too little capacity [money]."""
-        return self.first_best - self.well_used
+        """What too little capacity costs [money]."""
+        return self.profit - self.used_well
 
     @property
     def over_production(self) -> Values:
-        """The part of the loss that is due to too much output in bad states [money]."""
-        return self.well_used - self.reached
+        """What selling at prices below variable cost costs [money]."""
+        return self.used_well - self.induced_profit
 
 
-@eqx.filter_jit
-def volatility_effects(
-    half_widths: Any, user_cost: Any = 1.0, variable_cost: Any = 1.0, mean: Any = 3.0, h: Any = 0.01
-) -> VolatilityEffects:
-    r"""Solve the example of appendix B for several volatilities.
+def capitalised_cost(c: Any, w: Any, mean: Any, curvature: Any, half_width: Any) -> CapitalisedCost:
+    r"""Capacity and profit under efficient and under capitalised charges.
 
-    **Arguments:** `half_widths` $\sigma$ > 0, shape `[widths]`; marginal revenue at zero exceeds variable cost where
-    $m - \sigma > w$. `user_cost` $c$, `variable_cost` $w$, `mean` $m$ [money/unit] and `h` [money/unit²]: as in the
-    paper's figures by default.
-    **Returns:** `VolatilityEffects`, found by solving; `volatility_formulas` has the closed form.
-    **Source:** Dutta and Reichelstein (paper 002), appendix B, Figures 5 and 6.
+    **Arguments:** `c`: > 0, capacity cost; `w`: >= 0, variable cost [money/unit]. `mean` $m$: of the intercept;
+    `half_width` $\sigma$: >= 0 of its uniform law [money/unit]. `curvature` $h$: > 0, of revenue with $-(h/2) q^2$. All
+    broadcast.
+    **Returns:** `CapitalisedCost`; NaN where the mean does not exceed w + c or a state has no demand at the price w.
+    **Errors:** `ValueError` for costs or a curvature out of range.
+    **Source:** Dutta and Reichelstein (paper 002), appendix B, Figures 5 and 6, with the threshold sigma = c; beyond
+    sigma = w + c there are states in which capacity idles under either charge (ERRATA.md).
 
-    >>> found = volatility_effects([0.5, 1.99])
-    >>> [round(float(k), 2) for k in found.efficient], [round(float(loss), 3) for loss in found.under_investment]
-    ([100.0, 116.85], [0.0, 1.028])
+    >>> found = capitalised_cost(c=1.0, w=1.0, mean=3.0, curvature=0.01, half_width=1.99)
+    >>> round(float(found.capacity), 1), round(float(found.over_production), 2)
+    (116.9, 4.06)
     """
-    numbers = {"user_cost": user_cost, "variable_cost": variable_cost, "mean": mean, "h": h}
-    fields = as_fields("volatility_effects", half_widths=half_widths, **numbers)
+    fields = as_fields("capitalised_cost", c=c, w=w, mean=mean, curvature=curvature, half_width=half_width)
+    require_positive(fields["c"], "capitalised_cost: c")
+    require_positive(fields["curvature"], "capitalised_cost: curvature")
+    for name in ("w", "half_width"):
+        require_nonnegative(fields[name], f"capitalised_cost: {name}")
+    c, w, m, h, s = jnp.broadcast_arrays(*fields.values())
+    use = _level(m - w, s, c)
+    induced = _level(m, s, w + c)
+    proper = (m - s >= w) & (m > w + c) & (c > 0) & (h > 0) & (s >= 0) & (w >= 0)
 
-    def at(half_width: Scalar) -> tuple[Scalar, ...]:
-        shocks = Uniform(fields["mean"] - half_width, 2 * half_width)
-        revenue = QuadraticRevenue.halved(1.0, fields["h"])
-        division = LifetimeDivision(revenue, shocks, fields["variable_cost"], fields["user_cost"], 0.0, periods=1)
-        found = induced(division, capitalised(division))
-        well_used = net_present_value(division, found.capacity, use_of(division, found.capacity))
-        return found.first_best.capacity, found.capacity, found.first_best.npv, found.npv, well_used
+    def profit(level: Values, charged: Values) -> Values:
+        return jnp.where(proper, (_earned(level, m, s, w, charged) - c * level) / h, jnp.nan)
 
-    return VolatilityEffects(fields["half_widths"], *jax.vmap(at)(fields["half_widths"]))
-
-
-def volatility_formulas(
-    half_widths: Any, user_cost: Any = 1.0, variable_cost: Any = 1.0, mean: Any = 3.0, h: Any = 0.01
-) -> VolatilityEffects:
-    r"""The same in closed form, for $0 < \sigma \le w + c$; NaN beyond.
-
-    With $\mu = m - w$ and $\sigma > c$ the efficient capacity is $k^o = k^I + (\sqrt\sigma - \sqrt c)^2 / h$.
-
-    **Arguments:** as for `volatility_effects`.
-    **Source:** derived from Lemma 1 for uniform shocks; paper 002, appendix B.
-
-    >>> [round(float(loss), 3) for loss in volatility_formulas([0.5, 1.99]).over_production]
-    [0.0, 4.063]
-    """
-    numbers = {"user_cost": user_cost, "variable_cost": variable_cost, "mean": mean, "h": h}
-    fields = as_fields("volatility_formulas", half_widths=half_widths, **numbers)
-    sigma, c, mu, h = fields["half_widths"], fields["user_cost"], fields["mean"] - fields["variable_cost"], fields["h"]
-    known = (sigma > 0) & (sigma <= fields["variable_cost"] + c)
-    sigma = jnp.where(known, sigma, jnp.nan)
-    induced_capacity = jnp.broadcast_to((mu - c) / h, sigma.shape)
-    reached = jnp.broadcast_to((mu - c) ** 2 / (2 * h), sigma.shape)
-    volatile = sigma > c
-    spread = jnp.where(volatile, (jnp.sqrt(sigma) - jnp.sqrt(c)) ** 2, 0.0)
-    best = (mu**2 / 2 + sigma**2 / 6 - c * mu - c * sigma + 4 / 3 * c * jnp.sqrt(c * sigma)) / h
-    idle = jnp.maximum(sigma - c, 0.0) ** 3 / (12 * sigma)  # what not producing in bad states saves
-    return VolatilityEffects(
-        fields["half_widths"],
-        induced_capacity + spread / h + 0 * sigma,
-        induced_capacity + 0 * sigma,
-        jnp.where(volatile, best, reached + 0 * sigma),
-        reached + 0 * sigma,
-        reached + idle / h,
+    return CapitalisedCost(
+        jnp.where(proper, use / h, jnp.nan),
+        jnp.where(proper, induced / h, jnp.nan),
+        profit(use, w),
+        profit(induced, jnp.zeros_like(w)),
+        profit(induced, w),
+        c - s,
+        m - s - w,
+        w + c - s,
     )
+
+
+def _level(mean: Values, half_width: Values, cost: Values) -> Values:
+    """K with E (a - K)^+ = cost, for a uniform around the mean: h times capacity."""
+    spread = half_width > cost
+    root = jnp.sqrt(jnp.where(spread, cost * half_width, 1.0))
+    return jnp.where(spread, mean + half_width - 2 * root, mean - cost)
+
+
+def _earned(level: Values, m: Values, s: Values, w: Values, charged: Values) -> Values:
+    """The mean of h (R - w q) over intercepts, where output is all that sells above `charged`, up to the level K."""
+    low, high = m - s, m + s
+    turn = jnp.clip(level + charged, low, high)  # beyond it capacity is full
+    wide = s > 0
+    share_full = jnp.where(wide, (high - turn) / jnp.where(wide, 2 * s, 1.0), (m >= level + charged) * 1.0)
+    mean_full = (turn + high) / 2
+    full = share_full * (level * (mean_full - w) - level**2 / 2)
+    # below: h q = e - charged and h (R - w q) = (e - charged) (e + charged - 2 w) / 2
+    mean_square = (low**2 + low * turn + turn**2) / 3
+    idle = (mean_square - charged**2) / 2 - w * ((low + turn) / 2 - charged)
+    return full + (1 - share_full) * idle

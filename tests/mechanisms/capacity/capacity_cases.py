@@ -7,6 +7,8 @@ eqsolve.
 import json
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from eqsolve.demand import Uniform
@@ -49,12 +51,10 @@ def rights(case_id):
     parts = [given[name] for name in ("R", "R1", "R2") if name in given]
     kind = parts[0]["kind"]
     both = _both(parts)
-    if kind == "log":
-        revenue = ShiftedLogRevenue(both["theta"], both["s"])
-    else:
-        revenue = FAMILIES[kind](both)
+    revenue = ShiftedLogRevenue(both["theta"], both["s"]) if kind == "log" else FAMILIES[kind](both)
     w = given["w"] if "w" in given else [given["w1"], given["w2"]]
     cost = given["c"] if "c" in given else case["expected"]["c"]["value"]
+    w = 0.0 if kind == "sqrt" else w  # one number for all has a closed form
     return CapacityEnvironment(revenue, cost, _shocks(given["shocks"]), w), case
 
 
@@ -86,6 +86,20 @@ def overlapping(case_id):
     revenue = LogRevenue(both["theta"]) if family == "log" else FAMILIES[family](both)
     shocks = JointTable(given["shock_points"], given["shock_probs"])
     return CapacityEnvironment(revenue, given["c"], shocks, use="literal"), case
+
+
+def padded(environment, rows=6):
+    """The same environment with rows of no probability, so that cases of one family are one program."""
+    points, weights = environment.shocks.scenarios()
+    more = rows - points.shape[0]
+    shocks = JointTable(jnp.pad(points, ((0, more), (0, 0)), mode="edge"), jnp.pad(weights, (0, more)))
+    w = environment.variable_costs if isinstance(environment.revenue, QuadraticRevenue) else environment.variable_cost
+    return CapacityEnvironment(environment.revenue, environment.capacity_cost, shocks, w)
+
+
+def stacked(environments):
+    """Environments of one structure with an axis in front of every array."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *environments)
 
 
 def close(found, entry, name=""):

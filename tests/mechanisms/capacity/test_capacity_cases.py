@@ -1,13 +1,15 @@
 """The worked cases of papers 001 and 002 on reallocation, first best, renegotiation and the gatekeeper."""
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from capacity_cases import OVERLAPPING, RIGHTS, close, near, overlapping, rights
+from capacity_cases import OVERLAPPING, RIGHTS, close, near, overlapping, padded, rights, stacked
 
-from eqsolve import Status
+from eqsolve import Status, solve_nash
 from eqsolve.demand import Uniform
 from eqsolve.demand.joint import Independent, JointTable
 from eqsolve.mechanisms.capacity import (
@@ -15,6 +17,8 @@ from eqsolve.mechanisms.capacity import (
     CapacityGame,
     QuadraticRevenue,
     RootRevenue,
+    best_reply,
+    capacity_jacobian,
     corrective_price,
     dedicated_capacity,
     expected_shadow_price,
@@ -26,6 +30,7 @@ from eqsolve.mechanisms.capacity import (
     reaction_curve,
     reallocate,
     renegotiated,
+    result_at,
     shared_value,
 )
 
@@ -41,30 +46,68 @@ def both_plans(environment):
     return dedicated_capacity(environment), fungible_capacity(environment)
 
 
-@eqx.filter_jit
-def games(environment, shares):
-    """Nash outcomes and prices that correct them, for several shares."""
+def _solved(environment, share, nash):
+    """All that is said about two divisions of an environment with this share; Nash capacities are verified."""
+    game = CapacityGame(environment, share)
+    buying = result_at(game, nash)
+    return {
+        "nash": buying,
+        "slopes": jnp.diagonal(game.game().slopes({"capacity": nash})["profit"]["capacity"]),
+        "corrective": corrective_price(game),
+        "contract": gatekeeper_contract(game),
+        "beside buying": gatekeeper_contract(game, default=buying.profit),
+        "alone": only_one_acquires(game),
+        "replies": reaction_curve(game, 0, GRID),
+    }
 
-    def one(share):
-        game = CapacityGame(environment, share)
-        return renegotiated(game), corrective_price(game)
 
-    return jax.vmap(one)(shares)
+GRID = np.asarray([0.0, 2.0, 4.0, 5.0, 6.0, 8.0, 9.0])
+SOLVED = {
+    "quadratic": ("C6", "D2", "E1", "gatekeeper_quadratic"),
+    "root": ("D5", "E4", "nash_sqrt_corr", "unilateral_underinvestment_sqrt"),
+}
 
 
-@eqx.filter_jit
-def contracts(environment, shares, grid):
-    def one(share):
-        game = CapacityGame(environment, share)
-        buying = renegotiated(game)
-        return (
-            gatekeeper_contract(game),
-            reaction_curve(game, 0, grid),
-            buying,
-            gatekeeper_contract(game, default=buying.profit),
-        )
+@functools.cache
+def solved(name):
+    """The results of a case, one entry per share; all cases of a family are solved by one program."""
+    members = next(names for names in SOLVED.values() if name in names)
+    environments, shares, nash, owners = [], [], [], []
+    for member in members:
+        environment, case = rights(member) if member in RIGHTS else overlapping(member)
+        for i, share in enumerate(shares_of(case)):
+            environments.append(padded(environment))
+            shares.append(share)
+            nash.append(nash_of(case)[i])
+            owners.append(member)
+    found = _all_solved(members)(stacked(environments), np.asarray(shares), np.asarray(nash))
+    return {member: jax.tree.map(lambda x, m=member: x[np.asarray(owners) == m], found) for member in members}[name]
 
-    return jax.vmap(one)(shares)
+
+@functools.cache
+def _all_solved(members):
+    return jax.jit(jax.vmap(_solved))
+
+
+def nash_of(case):
+    """The Nash capacities of a case, one row per share; ones where it has none."""
+    want = case["expected"]
+    if "nash_k1" in want:
+        return np.stack([want["nash_k1"]["value"], want["nash_k2"]["value"]], axis=1)
+    rows = want.get("rows", [{}] * len(shares_of(case)))
+    return [row.get("k", row.get("alt_default_nash_k", [1.0, 1.0])) for row in map(_only_pairs, rows)]
+
+
+def _only_pairs(row):
+    return {name: value for name, value in row.items() if isinstance(value, list)}
+
+
+def shares_of(case):
+    """The shares for which a case has numbers."""
+    given, want = case["inputs"], case["expected"]
+    if "rows" in want:
+        return [row["delta"] for row in want["rows"]]
+    return given["delta"] if "delta" in given else want["nash_delta"]["value"]
 
 
 @pytest.mark.parametrize("name", ["B1", "B4", "B7", "B10"])
@@ -77,7 +120,7 @@ def test_dedicated_first_best(name):
             close(found[0], case["expected"][field], field)
 
 
-@pytest.mark.parametrize("name", ["C4", "C4d", "C6"])
+@pytest.mark.parametrize("name", ["C4", pytest.param("C4d", marks=pytest.mark.slow), "C6"])
 def test_fungible_first_best(name):
     environment, case = rights(name)
     alone, shared = both_plans(environment)
@@ -114,35 +157,48 @@ def test_fungible_first_best_at_five_correlations():
     close(use.price, want["shadow_price_rho0"])
 
 
-@pytest.mark.parametrize("name", ["C6", "D2", "D5", "D10"])
+@pytest.mark.parametrize("name", ["C6", "D2", pytest.param("D5", marks=pytest.mark.slow)])
 def test_renegotiation(name):
-    environment, case = rights(name)
-    want = case["expected"]
-    shares = np.asarray(case["inputs"].get("delta", want.get("nash_delta", {}).get("value")))
-    found, _ = games(environment, shares)
+    found, want = solved(name), RIGHTS[name]["expected"]
+    np.testing.assert_allclose(found["slopes"], 0.0, atol=1e-8)
+    found = found["nash"]
+    fields = {
+        "loss": found.loss,
+        "nash_loss": found.loss,
+        "k_star": found.first_best[0],
+        "U1": found.profit[:, 0],
+        "U2": found.profit[:, 1],
+        "first_best_profit": (found.firm_profit + found.loss)[0],
+    }
+    for field in fields.keys() & want.keys():
+        close(fields[field], want[field], field)
+
+
+def test_renegotiation_is_solved():
+    environment, case = rights("D2")
+    found = eqx.filter_jit(solve_nash)(CapacityGame(environment, 0.75).game())
+    assert bool(found.status == Status.converged)
+    np.testing.assert_allclose(found.actions["capacity"], nash_of(case)[3], rtol=1e-8)
+
+
+ALL_SOLVED = ("C6", "D2", "D5", "D10", "nash_log1p", "nash_power03", "nash_sqrt_corr", "gatekeeper_quadratic")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALL_SOLVED)
+def test_renegotiation_is_solved_for_all_shares(name):
+    environment, case = rights(name) if name in RIGHTS else overlapping(name)
+    found = jax.jit(jax.vmap(lambda share: renegotiated(CapacityGame(environment, share))))(np.asarray(shares_of(case)))
     assert bool(jnp.all(found.status == Status.converged))
-    loss = want.get("loss", want.get("nash_loss"))
-    close(found.capacity[:, 0], want["nash_k1"])
-    close(found.capacity[:, 1], want["nash_k2"])
-    close(found.loss, loss)
-    close(found.first_best[0], want["k_star"])
-    if "U1" in want:
-        close(found.profit[:, 0], want["U1"])
-        close(found.profit[:, 1], want["U2"])
-        close(
-            found.firm_profit + found.loss,
-            {**want["first_best_profit"], "value": [want["first_best_profit"]["value"]] * len(shares)},
-        )
+    np.testing.assert_allclose(found.capacity, nash_of(case), rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", ["E1", "E4"])
+@pytest.mark.parametrize("name", ["E1", pytest.param("E4", marks=pytest.mark.slow)])
 def test_gatekeeper_of_paper_002(name):
-    environment, case = rights(name)
-    want = case["expected"]
-    found, curve, _, _ = contracts(
-        environment, np.asarray(case["inputs"]["delta"]), np.asarray(case["inputs"]["k2_grid"])
-    )
-    close(curve, want["r1_curve"])
+    case = RIGHTS[name]
+    want, found = case["expected"], solved(name)["contract"]
+    on_grid = np.searchsorted(GRID, case["inputs"]["k2_grid"])
+    close(solved(name)["replies"][:, on_grid], want["r1_curve"])
     close(found.default_capacity[:, 0], want["khat"])
     close(found.default_profit[:, 0], want["Pi1_default"])
     close(found.default_profit[:, 1], want["Pi2_default"])
@@ -155,23 +211,42 @@ def test_gatekeeper_of_paper_002(name):
     assert not np.any(found.indeterminate)
 
 
-@pytest.mark.parametrize("name", ["gatekeeper_quadratic", "gatekeeper_power03"])
-def test_gatekeeper_of_paper_001(name):
-    environment, case = overlapping(name)
-    rows = case["expected"]["rows"]
-    found, _, buying, other = contracts(environment, np.asarray(case["inputs"]["deltas"]), np.asarray([0.0, 1.0]))
-    for i, row in enumerate(rows):
+def _compare_gatekeeper(case, found, other):
+    for i, row in enumerate(case["expected"]["rows"]):
         near(found.capacity[i], [row["k1"], row["k2"]], case, "k")
         near(found.default_capacity[i, 0], row["default_k1"], case, "default_k1")
         near(found.default_profit[i], row["default_payoffs"], case, "default_payoffs")
         near(found.gain[i], row["joint_gain"], case, "joint_gain")
         near(found.payment[i], row["TP"], case, "TP")
         near(found.profit[i], row["final_payoffs"], case, "final_payoffs")
-        near(buying.capacity[i], row["alt_default_nash_k"], case, "alt_default_nash_k")
         near(other.payment[i], row["alt_TP"], case, "alt_TP")
         near(other.gain[i], row["alt_joint_gain"], case, "alt_joint_gain")
         near(other.profit[i], row["alt_final_payoffs"], case, "alt_final_payoffs")
     assert np.asarray(found.indeterminate).tolist() == [False] * 4 + [True]
+
+
+def test_gatekeeper_of_paper_001():
+    found = solved("gatekeeper_quadratic")
+    case = OVERLAPPING["gatekeeper_quadratic"]
+    _compare_gatekeeper(case, found["contract"], found["beside buying"])
+    np.testing.assert_allclose(found["slopes"], 0.0, atol=1e-7)
+
+
+@pytest.mark.slow
+def test_gatekeeper_with_power_revenue():
+    environment, case = overlapping("gatekeeper_power03")
+    rows = case["expected"]["rows"]
+    nash = jnp.asarray([row["alt_default_nash_k"] for row in rows])
+
+    def one(share, nash):
+        game = CapacityGame(environment, share)
+        buying = result_at(game, nash)
+        slopes = jnp.diagonal(game.game().slopes({"capacity": nash})["profit"]["capacity"])
+        return gatekeeper_contract(game), gatekeeper_contract(game, default=buying.profit), slopes
+
+    found, other, slopes = jax.jit(jax.vmap(one))(jnp.asarray(shares_of(case)), nash)
+    _compare_gatekeeper(case, found, other)
+    np.testing.assert_allclose(slopes, 0.0, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", ["firstbest_log", "firstbest_power2", "firstbest_multquad"])
@@ -197,14 +272,31 @@ def test_first_best_of_paper_001(name):
         near(value, want[field], case, field)
 
 
-@pytest.mark.parametrize("name", ["nash_log1p", "nash_power03", "nash_sqrt_corr"])
-def test_nash_of_paper_001(name):
+@pytest.mark.slow
+def test_nash_of_paper_001():
+    case = OVERLAPPING["nash_sqrt_corr"]
+    found = solved("nash_sqrt_corr")
+    _compare_nash(case, found["nash"], found["corrective"])
+    np.testing.assert_allclose(found["slopes"], 0.0, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["nash_log1p", pytest.param("nash_power03", marks=pytest.mark.slow)])
+def test_nash_of_paper_001_is_stationary(name):
     environment, case = overlapping(name)
-    rows = case["expected"]["rows"]
-    shares = np.asarray(case["inputs"]["deltas"])
-    found, fixed = games(environment, shares)
-    for i, row in enumerate(rows):
-        near(found.capacity[i], row["k"], case, "k")
+    nash = jnp.asarray([row["k"] for row in case["expected"]["rows"]])
+
+    def one(share, nash):
+        game = CapacityGame(environment, share)
+        slopes = jnp.diagonal(game.game().slopes({"capacity": nash})["profit"]["capacity"])
+        return result_at(game, nash), corrective_price(game), slopes
+
+    found, fixed, slopes = jax.jit(jax.vmap(one))(jnp.asarray(shares_of(case)), nash)
+    _compare_nash(case, found, fixed)
+    np.testing.assert_allclose(slopes, 0.0, atol=1e-8)
+
+
+def _compare_nash(case, found, fixed):
+    for i, row in enumerate(case["expected"]["rows"]):
         near(found.profit[i], [row["payoff1"], row["payoff2"]], case, "payoff")
         near(found.firm_profit[i], row["firm_value"], case, "firm_value")
         near(found.loss[i], row["efficiency_loss"], case, "efficiency_loss")
@@ -218,28 +310,44 @@ def test_nash_of_paper_001(name):
 def test_nash_with_a_division_at_zero_dedicated_capacity():
     environment, case = overlapping("nash_corner_zero_demand")
     want = case["expected"]
-    found, _ = games(environment, np.asarray([case["inputs"]["delta"]]))
+    game = CapacityGame(environment, case["inputs"]["delta"])
     alone, shared = both_plans(environment)
     near(alone.capacity, want["kbar"], case, "kbar")
     near(shared.capacity, want["ko"], case, "ko")
-    near(found.capacity[0], want["k"], case, "k")
-    near(found.loss[0], want["efficiency_loss"], case, "efficiency_loss")
+    near(eqx.filter_jit(result_at)(game, want["k"]).loss, want["efficiency_loss"], case, "efficiency_loss")
+    for division in (0, 1):
+        reply = eqx.filter_jit(best_reply)(game, division, jnp.asarray(want["k"]))
+        near(reply, want["k"][division], case, "k")
 
 
-def test_nash_with_continuous_shocks():
+def root_with_uniform_shocks():
     case = OVERLAPPING["nash_sqrt_uniform"]
     given, want = case["inputs"], case["expected"]
     laws = [Uniform(given[name][0], given[name][1] - given[name][0]) for name in ("eps1", "eps2")]
-    environment = CapacityEnvironment(RootRevenue(given["theta"]), want["c"], Independent(*laws), use="literal")
-    found, _ = games(environment, np.asarray([given["delta"]]))
-    alone, shared = both_plans(environment)
+    return CapacityEnvironment(RootRevenue(given["theta"]), want["c"], Independent(*laws), use="literal"), case
+
+
+def test_nash_with_continuous_shocks():
+    environment, case = root_with_uniform_shocks()
+    want = case["expected"]
+    game = CapacityGame(environment, case["inputs"]["delta"])
+    slopes = eqx.filter_jit(capacity_jacobian)(game, {"capacity": jnp.asarray(want["k"])})["profit"]["capacity"]
+    np.testing.assert_allclose(jnp.diagonal(slopes), 0.0, atol=1e-9)
+    found = eqx.filter_jit(result_at)(game, want["k"])
+    alone, _ = both_plans(environment)
     near(alone.capacity, want["kbar"], case, "kbar")
-    near(shared.capacity, want["ko"], case, "ko")
-    near(found.capacity[0], want["k"], case, "k")
-    near(found.loss[0], want["efficiency_loss"], case, "efficiency_loss")
-    near(shared.profit, want["firm_value_at_ko"], case, "firm_value_at_ko")
+    near(found.first_best, want["ko"], case, "ko")
+    near(found.loss, want["efficiency_loss"], case, "efficiency_loss")
+    near(found.firm_profit + found.loss, want["firm_value_at_ko"], case, "firm_value_at_ko")
     norm = 2 * np.sqrt(want["ko"]) * expected_shadow_price(environment, want["ko"])
     near(norm, want["expected_norm"], case, "expected_norm")
+
+
+@pytest.mark.slow
+def test_nash_with_continuous_shocks_is_solved():
+    environment, case = root_with_uniform_shocks()
+    found = eqx.filter_jit(solve_nash)(CapacityGame(environment, case["inputs"]["delta"]).game())
+    near(found.actions["capacity"], case["expected"]["k"], case, "k")
 
 
 def test_allocation_with_corners_and_disposal():
@@ -287,12 +395,10 @@ def test_negotiation_state_by_state():
             near(value, row[field], case, field)
 
 
+@pytest.mark.slow
 def test_one_division_that_acquires_alone():
-    environment, case = overlapping("unilateral_underinvestment_sqrt")
+    case, found = OVERLAPPING["unilateral_underinvestment_sqrt"], solved("unilateral_underinvestment_sqrt")["alone"]
     rows = case["expected"]["rows"]
-    found = jax.jit(jax.vmap(lambda share: only_one_acquires(CapacityGame(environment, share))))(
-        jnp.asarray([row["delta"] for row in rows])
-    )
     near(found.capacity[:, 0], [row["k1_alone"] for row in rows], case, "k1_alone")
     near(found.first_best, [row["ko"] for row in rows], case, "ko")
     near(-found.excess, [row["shortfall"] for row in rows], case, "shortfall")

@@ -10,14 +10,14 @@ from eqsolve.demand.uniform import Uniform
 from eqsolve.mechanisms.capacity.accounting import annuity, relative_benefit, straight_line
 from eqsolve.mechanisms.capacity.binary_investment import binary_investment, binary_profits, dominance
 from eqsolve.mechanisms.capacity.families import QuadraticRevenue
-from eqsolve.mechanisms.capacity.goal_congruence import full_use_capacity, goal_congruence
-from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision
-from eqsolve.mechanisms.capacity.propositions import (
+from eqsolve.mechanisms.capacity.full_cost_propositions import (
     proposition_1,
     proposition_4i,
     proposition_4ii,
     proposition_5,
 )
+from eqsolve.mechanisms.capacity.goal_congruence import full_use_capacity, goal_congruence
+from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision
 from eqsolve.mechanisms.capacity.transfer_rules import (
     capitalised,
     naive_full_cost,

@@ -11,9 +11,11 @@ from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 
 from eqsolve.demand.finite import DiscreteTable
+from eqsolve.demand.lognormal import LogNormal
 from eqsolve.demand.uniform import Uniform
 from eqsolve.mechanisms.capacity.families import QuadraticRevenue, RootRevenue, ShiftedLogRevenue
 from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision, dedicated_optimum, use_of
+from eqsolve.mechanisms.capacity.transfer_rules import naive_full_cost
 
 QUADRATIC = QuadraticRevenue(10.0, 0.5)
 TRUSTED = {"rtol": 1e-8, "atol": 1e-9}
@@ -75,6 +77,18 @@ def test_nonstationary_first_best_is_the_best_by_search():
     np.testing.assert_allclose(found.npv, -best.fun, rtol=1e-10)
     one_each = eqx.tree_at(lambda d: d.shocks, batch, tuple(Uniform(a, b - a) for a, b in LAWS))
     np.testing.assert_allclose(use_of(one_each, 9.0).revenue, use_of(batch, 9.0).revenue, rtol=1e-13)
+
+
+def test_shocks_without_a_highest_value():
+    """Lognormal shocks, R = 20 e sqrt(q): by the law's loss function E max(10 e / sqrt(k) - w, 0) = c."""
+    division = LifetimeDivision(RootRevenue(20.0), LogNormal(s=0.5), 2.0, 3.0, 0.0, periods=1)
+    found = dedicated_optimum(division)
+    root = np.sqrt(float(found.capacity))
+    worth = lambda z: max(np.exp(0.5 * z) * 10 / root - 2, 0) * np.exp(-(z**2) / 2)  # noqa: E731
+    above = quad(worth, -12, 12, points=[np.log(root / 5) / 0.5], epsabs=1e-12)
+    np.testing.assert_allclose(above[0] / np.sqrt(2 * np.pi), 3.0, rtol=1e-9)
+    assert found.limited_volatility[0] == -2
+    assert naive_full_cost(division).chosen(division, jnp.ones(1)) == np.inf
 
 
 def test_laws_of_several_families_share_one_life():

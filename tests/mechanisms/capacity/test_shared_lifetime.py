@@ -1,4 +1,4 @@
-"""Capacity shared over its life: trusted numbers, enumeration with plain NumPy, closed forms, propositions 2 and 6."""
+"""Capacity shared over its life: trusted numbers, enumeration with plain NumPy, closed forms, proposition 6."""
 
 import jax
 import jax.numpy as jnp
@@ -8,9 +8,8 @@ from scipy.optimize import minimize_scalar
 
 from eqsolve.demand.joint import JointTable
 from eqsolve.mechanisms.capacity.capitalised_negotiation import capitalised_negotiation, period_equilibria
-from eqsolve.mechanisms.capacity.environment import CapacityEnvironment
 from eqsolve.mechanisms.capacity.families import QuadraticRevenue, RootRevenue
-from eqsolve.mechanisms.capacity.propositions import proposition_2, proposition_6
+from eqsolve.mechanisms.capacity.full_cost_propositions import proposition_6
 from eqsolve.mechanisms.capacity.shared_lifetime import (
     MultipliedRevenue,
     SharedLifetime,
@@ -49,7 +48,7 @@ def test_the_counterexample_to_proposition_6_is_the_trusted_one():
     ]
     np.testing.assert_allclose(period_equilibria(shared, 0.4), nash, rtol=1e-6, atol=1e-7)
     margins = regime_margins(shared, plan.dedicated)
-    for margin in (margins.limited_volatility, margins.interior, margins.shadow_price):
+    for margin in (margins.limited_volatility, margins.interior, margins.scarcity):
         assert np.all(margin > 0)  # nothing that the paper asks for is missing
     claim = proposition_6(shared, 0.4)
     assert claim.applies_as_printed
@@ -85,7 +84,7 @@ def test_volatile_shocks_agree_with_trying_every_split():
     np.testing.assert_allclose(plan.npv, -best.fun, rtol=1e-6)  # the grid of splits is good to its square
     np.testing.assert_allclose(plan.capacity, best.x, rtol=1e-3)
     np.testing.assert_allclose(shared.discounts @ plan.shadow_price, 7.0, rtol=1e-10)
-    assert np.min(regime_margins(shared, plan.dedicated).interior) == 0  # some state serves one division only
+    assert np.min(regime_margins(shared, plan.dedicated).interior) < 0  # some state serves one division only
     assert abs(interior_capacity(shared) - plan.capacity) > 0.1  # so the closed form is not for this
 
 
@@ -143,23 +142,6 @@ def test_exactly_equal_charges_beyond_variable_cost_make_proposition_6_true():
     assert claim.applies_as_printed
     assert not claim.applies
     assert not claim.holds
-
-
-def test_proposition_2_needs_both_divisions_to_be_served():
-    """Limited volatility holds, one division gets nothing in one state. Source: independent computation (case C6)."""
-    points = np.array([[3.0, 4.8], [3.0, 3.2], [1.4, 4.8], [1.4, 3.2]])
-    environment = CapacityEnvironment(
-        QuadraticRevenue([1.0, 1.0], 0.5), 1.0, JointTable(points, np.full(4, 0.25)), variable_cost=1.0
-    )
-    claim = proposition_2(environment, 0.5)
-    assert claim.applies_as_printed
-    assert not claim.applies
-    assert not claim.holds
-    np.testing.assert_allclose(claim.gaps["total capacity"], (2.44 - 2.2) / 2.44, rtol=1e-8)
-    np.testing.assert_allclose(claim.hypotheses["limited volatility in every period"], 0.2, rtol=1e-8)
-    calmer = JointTable(points * 0.5 + points.mean(axis=0) * 0.5, np.full(4, 0.25))
-    claim = proposition_2(CapacityEnvironment(QuadraticRevenue([1.0, 1.0], 0.5), 1.0, calmer, 1.0), 0.5)
-    assert claim.hypotheses["limited volatility in every period"] > 0
 
 
 def test_multiplied_revenue_is_a_revenue():

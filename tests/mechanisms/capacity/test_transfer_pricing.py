@@ -12,7 +12,7 @@ from eqsolve.mechanisms.capacity.accounting import DepreciationSchedule, annuity
 from eqsolve.mechanisms.capacity.divisional_accounts import divisional_accounts
 from eqsolve.mechanisms.capacity.families import QuadraticRevenue, RootRevenue
 from eqsolve.mechanisms.capacity.goal_congruence import full_use_capacity
-from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision
+from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision, use_of
 from eqsolve.mechanisms.capacity.transfer_pricing import full_cost_gap, induced, volume_variance
 from eqsolve.mechanisms.capacity.transfer_rules import (
     DualPricing,
@@ -64,6 +64,24 @@ def test_a_smallest_capacity_that_is_best_may_be_infinite():
     assert found.full_cost_gap == -np.inf
     assert np.all(found.volume_variance == np.inf)
     assert np.all(found.payment == 0)
+
+
+def test_traced_bad_values_and_negative_charges():
+    """NaN where construction would raise; no capacity is enough where it is paid for being held."""
+    charges, unit = jnp.array([3.0, -1.0, 3.0, 3.0]), jnp.array([2.0, 2.0, -2.0, 2.0])
+    price = jnp.array([12.0, 12.0, 12.0, -12.0])
+
+    @jax.jit
+    @jax.vmap
+    def capacity(charge, unit, price):
+        division = eqx.tree_at(lambda d: d.price, QUADRATIC, price)
+        return Tariff(charge, unit, periods=5).chosen(division, jnp.ones(5)), use_of(division, 4.0).output[0]
+
+    chosen, output = capacity(charges, unit, price)
+    assert np.isfinite(chosen[0])
+    assert chosen[1] == np.inf
+    assert np.all(np.isnan(chosen[2:]))
+    np.testing.assert_array_equal(np.isnan(output), [False, False, False, True])
 
 
 def by_enumeration(k, capacity_charge, unit_charge):
@@ -211,7 +229,7 @@ def test_naive_full_cost_reserves_most_and_full_use_least():
 @pytest.mark.parametrize(
     ("build", "named"),
     [
-        (lambda: Tariff(-1.0, 2.0), "capacity_charge"),
+        (lambda: Tariff(1.0, -2.0), "unit_charge"),
         (lambda: Tariff([1.0, 2.0], [1.0, 2.0, 3.0]), "shape"),
         (lambda: Tariff(1.0, 2.0, right=-1.0), "right"),
         (lambda: two_part(QUADRATIC, annuity(0.1, 4)), "periods"),

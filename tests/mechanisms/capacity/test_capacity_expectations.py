@@ -1,0 +1,144 @@
+"""Expectations over continuous shocks against plain quadrature, and their derivatives against differences."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from eqsolve.demand import Normal, Triangular, Uniform
+from eqsolve.demand.joint import GaussianCopula, Independent, MultivariateLogNormal, MultivariateNormal
+from eqsolve.mechanisms.capacity import (
+    CapacityEnvironment,
+    QuadraticRevenue,
+    RootRevenue,
+    expected_own_price,
+    expected_own_value,
+    expected_shadow_price,
+    expected_shared_value,
+    fungible_capacity,
+)
+
+THETA, H, COST = np.array([10.0, 8.0]), np.array([0.5, 0.4]), np.array([2.0, 1.5])
+
+
+@pytest.fixture(autouse=True)
+def _in_64_bit():
+    with jax.enable_x64(True):
+        yield
+
+
+def environment(shocks):
+    return CapacityEnvironment(QuadraticRevenue(THETA, H), 3.0, shocks, COST)
+
+
+def plain_price(e1, e2, k):
+    """The shadow price of two straight lines of demand: the largest of what all kinds of use would pay, in NumPy."""
+    a1, a2 = THETA[0] * e1 - COST[0], THETA[1] * e2 - COST[1]
+    b1, b2 = 0.5 / H
+    both = (b1 * a1 + b2 * a2 - k) / (b1 + b2)
+    return np.maximum.reduce([both, a1 - k / b1, a2 - k / b2, np.zeros_like(both)])
+
+
+def by_midpoints(first, second, k, rho=0.0, points=2000):
+    """E S by a fine midpoint rule in the levels of both shocks."""
+    z = stats.norm.ppf((np.arange(points) + 0.5) / points)
+    z2 = rho * z[:, None] + np.sqrt(1 - rho**2) * z[None, :]
+    return np.mean(plain_price(first(stats.norm.cdf(z))[:, None], second(stats.norm.cdf(z2)), k))
+
+
+even = lambda u: 0.4 + 1.2 * u  # noqa: E731
+LAWS = {
+    "uniform": (Independent(Uniform(0.4, 1.2), Uniform(0.4, 1.2)), even, even, 0.0),
+    "copula": (GaussianCopula([Uniform(0.4, 1.2)] * 2, [[1.0, -0.6], [-0.6, 1.0]]), even, even, -0.6),
+    "normal": (
+        MultivariateNormal([1.0, 1.0], [[0.04, 0.02], [0.02, 0.09]]),
+        lambda u: 1 + 0.2 * stats.norm.ppf(u),
+        lambda u: 1 + 0.3 * stats.norm.ppf(u),
+        1 / 3,
+    ),
+    "lognormal": (
+        MultivariateLogNormal([0.0, 0.0], [[0.04, -0.03], [-0.03, 0.09]]),
+        lambda u: np.exp(0.2 * stats.norm.ppf(u)),
+        lambda u: np.exp(0.3 * stats.norm.ppf(u)),
+        -0.5,
+    ),
+    "triangular": (
+        Independent(Triangular(0.5, 0.4, 1.0), Uniform(0.4, 1.2)),
+        lambda u: stats.triang.ppf(u, 0.5, 0.4, 1.0),
+        even,
+        0.0,
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "name", ["uniform", *(pytest.param(n, marks=pytest.mark.slow) for n in LAWS if n != "uniform")]
+)
+def test_expected_prices_are_those_of_a_fine_grid(name):
+    shocks, first, second, rho = LAWS[name]
+    price = eqx.filter_jit(jax.vmap(expected_shadow_price, (None, 0)))(
+        environment(shocks), jnp.asarray([1.0, 6.0, 12.0])
+    )
+    want = [by_midpoints(first, second, k, rho) for k in (1.0, 6.0, 12.0)]
+    np.testing.assert_allclose(price, want, atol=2e-5)  # what the grid itself is good for
+
+
+def test_two_nodes_per_piece_are_exact_for_straight_lines():
+    class Dense(QuadraticRevenue):
+        @property
+        def nodes(self):
+            return 16
+
+    shocks = Independent(Uniform(0.4, 1.2), Uniform(0.2, 1.4))
+    few = environment(shocks)
+    many = CapacityEnvironment(Dense(THETA, H), 3.0, shocks, COST)
+    for function in (expected_shadow_price, expected_shared_value):
+        at = jnp.linspace(0.5, 25.0, 9)
+        values = [eqx.filter_jit(jax.vmap(function, (None, 0)))(given, at) for given in (few, many)]
+        np.testing.assert_allclose(*values, rtol=1e-12, atol=1e-13)
+    for function in (expected_own_price, expected_own_value):
+        values = [function(given, jnp.asarray([6.0, 9.0])) for given in (few, many)]
+        np.testing.assert_allclose(*values, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["uniform", pytest.param("copula", marks=pytest.mark.slow)])
+def test_derivatives_to_second_order(name):
+    """Of the first best too: its second derivatives in the cost need the moves of the kinks."""
+    shocks, step = LAWS[name][0], 1e-4
+    given = environment(shocks)
+
+    def value(k, wide):
+        law = eqx.tree_at(lambda law: law.marginals[0].scale, shocks, wide)
+        return expected_shared_value(environment(law), k)
+
+    def price(k, wide):
+        law = eqx.tree_at(lambda law: law.marginals[0].scale, shocks, wide)
+        return expected_shadow_price(environment(law), k)
+
+    at = (8.0, 1.2)
+    both = jax.jit(lambda k, wide: (value(k, wide), price(k, wide)))
+    first = jax.jit(jax.grad(value, argnums=(0, 1)))(*at)
+    np.testing.assert_allclose(first[0], price(*at), rtol=1e-10)
+    near = lambda sign, i, j: np.asarray(both(8.0 + sign * step * i, 1.2 + sign * step * j))  # noqa: E731
+    differences = [(near(1, i, j) - near(-1, i, j)) / (2 * step) for i, j in ((1, 0), (0, 1))]
+    np.testing.assert_allclose(first, [differences[0][0], differences[1][0]], rtol=1e-6)
+    slopes = jax.jit(jax.grad(price, argnums=(0, 1)))(*at)
+    np.testing.assert_allclose(slopes, [differences[0][1], differences[1][1]], rtol=1e-5)
+    if name == "uniform":
+        level = lambda c: fungible_capacity(given, c).capacity  # noqa: E731
+        bend = jax.jit(jax.grad(jax.grad(level)))(3.0)
+        slope = jax.jit(jax.grad(level))
+        np.testing.assert_allclose(bend, (slope(3.0 + step) - slope(3.0 - step)) / (2 * step), rtol=1e-4)
+
+
+def test_what_cannot_be_integrated_says_so():
+    with pytest.raises(ValueError, match="more than two shocks"):
+        CapacityEnvironment(RootRevenue(1.0), 1.0, Independent(*[Normal(1.0, 0.1)] * 3))
+    with pytest.raises(ValueError, match="capacity_cost"):
+        CapacityEnvironment(RootRevenue(1.0), 0.0, Independent(Uniform(0.5, 1.0)))
+    with pytest.raises(TypeError, match="give a Revenue"):
+        CapacityEnvironment(3.0, 1.0, Independent(Uniform(0.5, 1.0)))  # pyright: ignore
+    with pytest.raises(ValueError, match="literal"):
+        CapacityEnvironment(RootRevenue(1.0), 1.0, Independent(Uniform(0.5, 1.0)), use="idle")  # pyright: ignore

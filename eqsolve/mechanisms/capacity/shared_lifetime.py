@@ -32,7 +32,6 @@ from eqsolve.mechanisms.capacity.environment import (
 )
 from eqsolve.mechanisms.capacity.families import QuadraticRevenue
 from eqsolve.mechanisms.capacity.revenue import Revenue, Values
-from eqsolve.mechanisms.newsvendor._roots import polished
 
 Scalar = Float[Array, ""]
 Each = Float[Array, " divisions"]
@@ -234,7 +233,11 @@ def _worth_its_price(shared: SharedLifetime, worth: Any, zero: Array) -> Array:
     most = jnp.broadcast_to(most, (shared.divisions,))
     root = falling_root(lambda k: excess(still, k), zero, most if zero.ndim else jnp.sum(most))
     pays = excess(still, zero) > 0
-    return jnp.where(pays, polished(lambda k: excess(shared, k), jnp.where(pays, root, 1.0)), 0.0)
+    at = jnp.where(pays, root, 1.0)
+    value, slope = jax.jvp(lambda k: excess(shared, k), (at,), (jnp.ones_like(at),))
+    # a Newton step of rounding size from a constant: it gives the root its derivatives
+    slope = jax.lax.stop_gradient(jnp.where(pays & (slope < 0), slope, -1.0))
+    return jnp.where(pays, at - jnp.where(pays, value, 0.0) / slope, 0.0)
 
 
 class Margins(eqx.Module):

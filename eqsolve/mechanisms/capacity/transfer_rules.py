@@ -65,8 +65,8 @@ class Tariff(TransferRule):
 
     **Arguments:** `capacity_charge` $a_t$ and `unit_charge` $u_t$ >= 0 [money/unit], `lump_sum` $p_t$ [money]: one
     number each, or one per period. Charges for capacity may be negative, as those of unusual depreciation rules are: no
-    capacity is enough for who counts such a period alone. `right`: capacity that was agreed beforehand [units]; None where the buyer chooses it.
-    `periods`: needed where all charges are single numbers.
+    capacity is enough for who counts such a period alone. `right`: capacity that was agreed beforehand [units]; None
+    where the buyer chooses it. `periods`: needed where all charges are single numbers.
 
     **Errors:** `ValueError` that names the field.
     **Source:** Dutta and Reichelstein (paper 002), sections 3 to 5.

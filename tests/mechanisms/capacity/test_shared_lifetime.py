@@ -103,16 +103,26 @@ def test_root_revenue_has_a_closed_form():
     np.testing.assert_allclose(plan.npv, worth**2 / 28, rtol=1e-11)
 
 
+def at_price(price):
+    return shared_optimum(SharedLifetime(QUADRATIC, CALM, [2.0, 1.5], price, 0.1, multiplier=RISING))
+
+
 def test_interior_capacity_falls_with_the_price_as_the_closed_form_says():
+    """In the price, capacity is a straight line and net present value a parabola: differences are exact."""
+    low, high = at_price(8.5), at_price(9.5)
     shared = SharedLifetime(QUADRATIC, CALM, [2.0, 1.5], 9.0, 0.1, multiplier=RISING)
+    steepness = 1 / np.sum(1 / (2 * H * RISING), axis=1)
+    np.testing.assert_allclose(high.capacity - low.capacity, -1 / (1.1 ** -np.arange(1.0, 5) @ steepness), rtol=1e-9)
+    np.testing.assert_allclose(high.npv - low.npv, -interior_capacity(shared), rtol=1e-9)  # the envelope theorem
 
-    def at(price):
-        return shared_optimum(SharedLifetime(QUADRATIC, CALM, [2.0, 1.5], price, 0.1, multiplier=RISING))
 
-    slope = jax.jit(jax.jacfwd(lambda price: (lambda plan: (plan.capacity, plan.npv))(at(price))))(9.0)
+@pytest.mark.slow
+def test_derivatives_are_those_of_the_closed_form():
+    shared = SharedLifetime(QUADRATIC, CALM, [2.0, 1.5], 9.0, 0.1, multiplier=RISING)
+    slope = jax.jit(jax.jacfwd(lambda price: (lambda plan: (plan.capacity, plan.npv))(at_price(price))))(9.0)
     steepness = 1 / np.sum(1 / (2 * H * RISING), axis=1)
     np.testing.assert_allclose(slope[0], -1 / (1.1 ** -np.arange(1.0, 5) @ steepness), rtol=1e-10)
-    np.testing.assert_allclose(slope[1], -interior_capacity(shared), rtol=1e-9)  # the envelope theorem
+    np.testing.assert_allclose(slope[1], -interior_capacity(shared), rtol=1e-9)
 
 
 def test_exactly_equal_charges_beyond_variable_cost_make_proposition_6_true():

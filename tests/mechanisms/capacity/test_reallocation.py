@@ -53,7 +53,8 @@ PLAIN = {  # marginal revenue of each division, in plain NumPy
     "saturating": lambda q, e: np.array(THETA) * e / np.array([1, 2, 0.5]) * np.exp(-q / np.array([1, 2, 0.5])),
     "custom": lambda q, e: np.array(THETA) * e / (np.array(SHIFT) + q),
 }
-FAST = ["quadratic", "saturating", "mixed", *(pytest.param(n, marks=pytest.mark.slow) for n in REVENUES)]
+FAST = ("quadratic", "saturating")
+SOME = [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in REVENUES]
 CAPACITY = np.array([0.3, 1.0, 3.0, 6.0, 10.0, 20.0, 40.0])
 SHOCK = np.random.default_rng(0).uniform(0.3, 1.7, (7, 3))
 
@@ -72,7 +73,7 @@ def used(revenue, cost, capacity, shock):
     return reallocate(revenue, cost, capacity, shock), slopes, bends
 
 
-@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize("name", SOME)
 def test_value_and_price_move_as_finite_differences_say(name):
     revenue, cost, step = REVENUES[name](), jnp.asarray(COST), 1e-5
     found, (by_cost, by_capacity, by_shock), (bend, tilt) = used(revenue, cost, CAPACITY, SHOCK)
@@ -117,6 +118,7 @@ def test_prices_are_those_of_a_scalar_root_in_plain_numpy(name):
             np.testing.assert_allclose(price, best, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_the_value_is_the_maximum():
     revenue, k, e = REVENUES["mixed"](), 6.0, SHOCK[3]
     found = used(revenue, jnp.asarray(COST), jnp.full(7, k), jnp.broadcast_to(e, (7, 3)))[0].value[0]
@@ -177,7 +179,7 @@ def test_marginals_and_their_inverses(name):
     np.testing.assert_allclose(np.asarray(revenue.inverse_marginal(price, e))[positive], q[positive], rtol=1e-9)
     np.testing.assert_allclose(revenue.shock_at(q, price), e, rtol=1e-9)
     slope = jax.vmap(jax.grad(lambda q: jnp.sum(revenue.revenue(q, e))))(jnp.broadcast_to(q, (1, 3)))[0]
-    np.testing.assert_allclose(slope, price, rtol=1e-12)
+    np.testing.assert_allclose(slope, price, rtol=1e-12, atol=1e-15)  # rounding of revenue itself
     np.testing.assert_allclose(revenue.of(1).marginal(q[1], e[1]), price[1], rtol=1e-12)
 
 

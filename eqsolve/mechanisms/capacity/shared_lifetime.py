@@ -1,0 +1,315 @@
+r"""Divisions that share capacity over its life, with multipliers, variable costs and shocks that may differ by period.
+
+Capacity bought once at $v$ per unit is worth its price where $\sum_t \gamma^t E S_t(k^*) = v$, with $S_t$ the shadow
+price of period t: the largest of the net marginal revenues $x_{it} R_i' - w_{it}$ after reallocation, or zero.
+
+For quadratic revenue, where all divisions are served and all capacity is used in every state, $S_t$ is a straight line:
+with $b_{it} = 1 / (2 h_i x_{it})$, $H_t = 1 / \sum_i b_{it}$ and $K = \sum_i \theta_i E\epsilon_i / (2 h_i)$,
+$E S_t(k) = H_t (K - k - \sum_i w_{it} b_{it})$.
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from eqsolve._checks import require_finite
+from eqsolve._fields import as_fields, require_nonnegative, require_positive, require_scalar
+from eqsolve.demand.joint import JointDistribution
+from eqsolve.mechanisms.capacity._laws import as_shocks
+from eqsolve.mechanisms.capacity._root import falling_root
+from eqsolve.mechanisms.capacity.accounting import discount_factors
+from eqsolve.mechanisms.capacity.conditions import interior_margin, limited_volatility, scarcity
+from eqsolve.mechanisms.capacity.environment import (
+    CapacityEnvironment,
+    enough,
+    expected_own_price,
+    expected_own_value,
+    expected_shadow_price,
+    expected_shared_value,
+)
+from eqsolve.mechanisms.capacity.families import QuadraticRevenue
+from eqsolve.mechanisms.capacity.revenue import Revenue, Values
+
+Scalar = Float[Array, ""]
+Each = Float[Array, " divisions"]
+PerPeriod = Float[Array, " periods"]
+Table = Float[Array, "periods divisions"]
+
+
+class MultipliedRevenue(Revenue):
+    """Another revenue function times a multiplier per division.
+
+    **Arguments:** `base`: a `Revenue`. `multiplier`: > 0, one number or one per division.
+    **Source:** Dutta and Reichelstein (paper 002), section 2: x_it R_i.
+    """
+
+    base: Revenue
+    multiplier: Float[Array, "*divisions"]
+
+    @property
+    def _valid(self) -> Bool[Array, "*divisions"]:
+        return self.base._valid & (self.multiplier > 0)
+
+    def _revenue(self, q: Values, shock: Values) -> Values:
+        return self.multiplier * self.base._revenue(q, shock)
+
+    def _marginal(self, q: Values, shock: Values) -> Values:
+        return self.multiplier * self.base._marginal(q, shock)
+
+    def _inverse(self, price: Values, shock: Values) -> Values:
+        return self.base._inverse(*jnp.broadcast_arrays(price / self.multiplier, shock))
+
+    @property
+    def divisions(self) -> int:
+        """How many divisions there are."""
+        return self.multiplier.shape[-1] if self.multiplier.ndim else self.base.divisions
+
+    def of(self, division: int) -> "MultipliedRevenue":
+        """The revenue of one division, counted from 0."""
+        own = self.multiplier[..., division] if self.multiplier.ndim else self.multiplier
+        return MultipliedRevenue(self.base.of(division), own)
+
+
+class SharedLifetime(eqx.Module):
+    r"""Divisions that share capacity which lasts for periods 1 to T.
+
+    **Arguments:**
+
+    - `revenue` $R_i$: of all divisions, as for `CapacityEnvironment`.
+    - `shocks`: their joint law in every period, as for `CapacityEnvironment`; or a sequence of T laws of one family.
+    - `variable_cost` $w_{it}$ >= 0 [money/unit] and `multiplier` $x_{it}$ > 0: a number, one per division, or shape
+      `[T, divisions]`.
+    - `price` $v$: of a unit of capacity, > 0 [money/unit]. `rate` $r$: cost of capital per period, >= 0.
+    - `periods` $T$: needed where no other argument has one entry per period.
+
+    **Errors:** `TypeError` and `ValueError` that name the field, the value and the remedy.
+    **Source:** Dutta and Reichelstein (paper 002), section 5.
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> shocks = JointTable([[0.9, 1.1], [1.1, 0.9]], [0.5, 0.5])
+    >>> shared = SharedLifetime(QuadraticRevenue([10.0, 8.0], 0.5), shocks, [2.0, 1.5], price=9.0, rate=0.1, periods=4)
+    >>> shared.periods, shared.variable_cost.shape
+    (4, (4, 2))
+    """
+
+    revenue: Revenue
+    shocks: JointDistribution
+    multiplier: Table
+    variable_cost: Table
+    price: Scalar
+    rate: Scalar
+    by_period: bool = eqx.field(static=True)  # whether the leaves of `shocks` have a first axis of periods
+
+    def __init__(
+        self,
+        revenue: Revenue,
+        shocks: Any,
+        variable_cost: Any,
+        price: Any,
+        rate: Any,
+        multiplier: Any = 1.0,
+        periods: int | None = None,
+    ):
+        owner = "SharedLifetime"
+        if not isinstance(revenue, Revenue):
+            raise TypeError(f"{owner}.revenue is {revenue!r}; give a Revenue, such as QuadraticRevenue(10.0, 0.5).")
+        self.by_period = isinstance(shocks, list | tuple)
+        laws = [as_shocks(owner, law) for law in shocks] if self.by_period else [as_shocks(owner, shocks)]
+        numbers = {"variable_cost": variable_cost, "price": price, "rate": rate, "multiplier": multiplier}
+        fields = as_fields(owner, **numbers, revenue=revenue, shocks=_stacked(laws) if self.by_period else laws[0])
+        self.revenue, self.shocks = fields["revenue"], fields["shocks"]
+        self.price, self.rate = fields["price"], fields["rate"]
+        tables = [fields[name] for name in ("multiplier", "variable_cost")]
+        lengths = {table.shape[0] for table in tables if table.ndim == 2} | ({len(laws)} if self.by_period else set())
+        lengths |= {periods} if periods is not None else set()
+        if len(lengths) != 1:
+            raise ValueError(
+                f"{owner}: its arguments are for {sorted(lengths) or 'no stated number of'} periods; give `periods`, or"
+                " arguments with one row per period, all for the same number."
+            )
+        shape = (lengths.pop(), laws[0].size)
+        for name, table in zip(("multiplier", "variable_cost"), tables, strict=True):
+            if table.shape not in ((), shape[1:], shape):
+                raise ValueError(f"{owner}.{name} has shape {table.shape}; give one number, {shape[1:]} or {shape}.")
+        self.multiplier, self.variable_cost = (jnp.broadcast_to(table, shape) for table in tables)
+
+    def __check_init__(self) -> None:
+        owner = "SharedLifetime"
+        require_finite((self.multiplier, self.variable_cost, self.price, self.rate), owner)
+        require_scalar(self.price, f"{owner}.price")
+        require_scalar(self.rate, f"{owner}.rate")
+        require_positive(self.price, f"{owner}.price")
+        require_positive(self.multiplier, f"{owner}.multiplier")
+        require_nonnegative(self.rate, f"{owner}.rate")
+        require_nonnegative(self.variable_cost, f"{owner}.variable_cost")
+
+    @property
+    def periods(self) -> int:
+        """The life of the capacity, $T$."""
+        return self.multiplier.shape[0]
+
+    @property
+    def divisions(self) -> int:
+        """How many divisions there are."""
+        return self.multiplier.shape[1]
+
+    @property
+    def discounts(self) -> PerPeriod:
+        r"""The discount factors $\gamma^t$."""
+        return discount_factors(self.rate, self.periods)
+
+    @property
+    def anticipated_cost(self) -> Each:
+        r"""The present value of variable cost per unit made in every period, $\bar w_i = \sum_t \gamma^t w_{it}$."""
+        return self.discounts @ self.variable_cost
+
+    def each_period(self, function: Any) -> Any:
+        """`function` of the `CapacityEnvironment` of every period, with a first axis of periods."""
+
+        def at(multiplier: Each, cost: Each, shocks: JointDistribution) -> Any:
+            return function(CapacityEnvironment(MultipliedRevenue(self.revenue, multiplier), self.price, shocks, cost))
+
+        return jax.vmap(at, in_axes=(0, 0, 0 if self.by_period else None))(
+            self.multiplier, self.variable_cost, self.shocks
+        )
+
+
+class SharedPlan(eqx.Module):
+    r"""The first best of shared capacity over its life, and that of each division on its own.
+
+    **Fields:** `capacity` $k^*$ [units]. `npv`: net present value [money]. `shadow_price`: $E S_t(k^*)$ [money/unit],
+    shape `[T]`. `dedicated` $k_i^o$: the best capacity of each division on its own [units]. `dedicated_npv`: of each
+    [money].
+    """
+
+    capacity: Scalar
+    npv: Scalar
+    shadow_price: PerPeriod
+    dedicated: Each
+    dedicated_npv: Each
+
+
+@eqx.filter_jit
+def shared_optimum(shared: SharedLifetime) -> SharedPlan:
+    r"""The efficient capacity for divisions that share it: $\sum_t \gamma^t E S_t(k^*) = v$.
+
+    **Returns:** `SharedPlan`; capacities are zero where the first unit does not pay. Differentiable.
+    **Source:** Dutta and Reichelstein (paper 002), section 5, before Proposition 6; Lemma 3 for dedicated capacity.
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> shocks = JointTable([[0.9, 1.1], [1.1, 0.9]], [0.5, 0.5])
+    >>> x = [[1.0, 1.4], [1.0, 1.2], [1.0, 0.8], [1.0, 0.6]]
+    >>> shared = SharedLifetime(QuadraticRevenue([10.0, 8.0], [0.5, 0.4]), shocks, 0.0, 9.0, 0.1, multiplier=x)
+    >>> plan = shared_optimum(shared)
+    >>> round(float(plan.capacity), 4), [round(float(k), 4) for k in plan.dedicated]
+    (13.5704, [7.1608, 6.5652])
+    """
+    capacity = _worth_its_price(shared, expected_shadow_price, jnp.zeros_like(shared.price))
+    dedicated = _worth_its_price(shared, expected_own_price, jnp.zeros(shared.divisions, shared.price.dtype))
+    values = shared.each_period(lambda period: expected_shared_value(period, capacity))
+    own_values = shared.each_period(lambda period: expected_own_value(period, dedicated))
+    return SharedPlan(
+        capacity,
+        shared.discounts @ values - shared.price * capacity,
+        shared.each_period(lambda period: expected_shadow_price(period, capacity)),
+        dedicated,
+        shared.discounts @ own_values - shared.price * dedicated,
+    )
+
+
+def _worth_its_price(shared: SharedLifetime, worth: Any, zero: Array) -> Array:
+    """The capacity of which the last unit is worth its price over all periods, or zero."""
+
+    def excess(shared: SharedLifetime, capacity: Array) -> Array:
+        per_period = shared.each_period(lambda period: worth(period, capacity))
+        return jnp.tensordot(shared.discounts, per_period, axes=1) - shared.price
+
+    still = jax.lax.stop_gradient(shared)
+    fair = still.price / jnp.sum(still.discounts)  # beyond `enough` capacity no period earns half of this
+    most = jnp.max(still.each_period(lambda period: enough(period, fair)), axis=0)
+    most = jnp.broadcast_to(most, (shared.divisions,))
+    root = falling_root(lambda k: excess(still, k), zero, most if zero.ndim else jnp.sum(most))
+    pays = excess(still, zero) > 0
+    at = jnp.where(pays, root, 1.0)
+    value, slope = jax.jvp(lambda k: excess(shared, k), (at,), (jnp.ones_like(at),))
+    # a Newton step of rounding size from a constant: it gives the root its derivatives
+    slope = jax.lax.stop_gradient(jnp.where(pays & (slope < 0), slope, -1.0))
+    return jnp.where(pays, at - jnp.where(pays, value, 0.0) / slope, 0.0)
+
+
+class Margins(eqx.Module):
+    """What keeps shared capacity in the regime in which shadow prices of quadratic revenue are straight lines.
+
+    **Fields** [money/unit]: `limited_volatility`: the lowest net marginal revenue of each division at its dedicated
+    capacity, shape `[T, divisions]`; not negative where it always uses all of it. `interior`: by how much each
+    division's first unit outbids the shadow price in its worst state, shape `[T, divisions]`; positive where it is
+    always served. `scarcity`: the lowest shadow price, shape `[T]`; zero where some state leaves capacity idle.
+    """
+
+    limited_volatility: Table
+    interior: Table
+    scarcity: PerPeriod
+
+
+@eqx.filter_jit
+def regime_margins(shared: SharedLifetime, dedicated: Each) -> Margins:
+    """How far limited volatility and interior allocations hold at the dedicated capacities, and at their sum.
+
+    **Arguments:** `dedicated`: the capacity of each division on its own, as from `shared_optimum` [units].
+    **Returns:** `Margins`.
+    **Source:** Dutta and Reichelstein (paper 002), section 4; that both are needed, ERRATA.md.
+    """
+    total = jnp.sum(dedicated)
+
+    def at(period: CapacityEnvironment) -> tuple[Array, Array, Array]:
+        alone = limited_volatility(period, dedicated)
+        return alone, interior_margin(period, total), scarcity(period, total)
+
+    return Margins(*shared.each_period(at))
+
+
+def interior_capacity(shared: SharedLifetime) -> Scalar:
+    r"""The efficient shared capacity of quadratic revenue where every allocation is interior, in closed form.
+
+    $k^* = K - (v + \sum_t \gamma^t H_t \sum_i w_{it} b_{it}) / \sum_t \gamma^t H_t$, with the notation at the head of
+    this file.
+
+    **Returns:** the capacity [units]; meaningless where `regime_margins` are negative, and then `shared_optimum` is
+    right.
+    **Errors:** `TypeError` where revenue is not a `QuadraticRevenue`.
+    **Source:** derived here; it replaces the claim of paper 002, Proposition 6, that it is the sum of dedicated
+    capacities (ERRATA.md).
+    """
+    free, steepness = demand_lines(shared)
+    worth = shared.discounts * steepness
+    cost = jnp.sum(shared.variable_cost / (2 * curvatures(shared) * shared.multiplier), axis=1)
+    return (worth @ (free - cost) - shared.price) / jnp.sum(worth)
+
+
+def demand_lines(shared: SharedLifetime) -> tuple[PerPeriod, PerPeriod]:
+    """Of each period, K and H: what divisions want for free together, and how steeply the shadow price falls."""
+    curvature = curvatures(shared)
+    assert isinstance(shared.revenue, QuadraticRevenue)
+    mean = shared.each_period(lambda period: period.shocks.mean())
+    free = jnp.sum(shared.revenue.scale * mean / (2 * curvature), axis=1)
+    return free, 1 / jnp.sum(1 / (2 * curvature * shared.multiplier), axis=1)
+
+
+def curvatures(shared: SharedLifetime) -> Each:
+    """The coefficient $h_i$ of each division's quadratic revenue; raises for other revenue."""
+    if not isinstance(shared.revenue, QuadraticRevenue):
+        raise TypeError(
+            f"revenue is {type(shared.revenue).__name__}; straight lines need a QuadraticRevenue. `shared_optimum`"
+            " takes any revenue."
+        )
+    return jnp.broadcast_to(shared.revenue.curvature, (shared.divisions,))
+
+
+def _stacked(laws: list[JointDistribution]) -> JointDistribution:
+    shapes = {(jax.tree.structure(law), tuple(leaf.shape for leaf in jax.tree.leaves(law))) for law in laws}
+    if len(shapes) != 1:
+        raise ValueError("SharedLifetime.shocks are laws of several families or sizes; give one family for all.")
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *laws)

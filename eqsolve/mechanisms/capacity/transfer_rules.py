@@ -1,0 +1,351 @@
+r"""Transfer pricing rules: what the downstream division pays the upstream one for capacity $k$ and output $q_t$.
+
+Most rules of practice are tariffs, $TP_t = p_t + a_t k + u_t q_t$, and differ in what they charge for:
+
+| rule | per unit of capacity $a_t$ | per unit of output $u_t$ |
+|---|---|---|
+| naive full cost (Polysar) | 0 | $w_t + c$ |
+| variable cost | 0 | $w_t$ |
+| two-part full cost | $z_t v$ | $w_t$ |
+| capitalised full cost | $z_t (v + \bar w)$ | 0 |
+| gatekeeper | 0, for an agreed right at $p$ | $w_t$ |
+
+with cost charges $z_t$ of the annuity, the relative benefit rule, REOB or any other depreciation. A mark-up multiplies
+a rule, dual pricing credits the seller by another rule than the buyer pays by, and `OwnRule` is any function.
+"""
+
+import abc
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from eqsolve._checks import as_parameters, require_callable, require_finite, require_no_captured_arrays
+from eqsolve._fields import (
+    as_fields,
+    per_entry,
+    require_nonnegative,
+    require_positive,
+    require_scalar,
+    require_values,
+)
+from eqsolve.mechanisms.capacity._zoom import zoomed
+from eqsolve.mechanisms.capacity.accounting import DepreciationSchedule, annuity, relative_benefit
+from eqsolve.mechanisms.capacity.lifetime import ExpectedUse, LifetimeDivision, best_capacity, use_of
+
+Scalar = Float[Array, ""]
+PerPeriod = Float[Array, " periods"]
+
+
+class TransferRule(eqx.Module):
+    """What a buying division pays for its capacity and its output, and how it decides under that rule."""
+
+    @abc.abstractmethod
+    def payment(self, capacity: Any, quantity: Any) -> PerPeriod:
+        """What the buyer pays in each period [money] for a capacity and the outputs `[..., T]`."""
+
+    def receipt(self, capacity: Any, quantity: Any) -> PerPeriod:
+        """What the seller is credited with in each period [money]."""
+        return self.payment(capacity, quantity)
+
+    @abc.abstractmethod
+    def chosen(self, division: LifetimeDivision, weights: PerPeriod) -> Scalar:
+        """The smallest capacity that is best for the buyer, who weights its periods like this [units]."""
+
+    @abc.abstractmethod
+    def use(self, division: LifetimeDivision, capacity: Any) -> tuple[ExpectedUse, PerPeriod, PerPeriod]:
+        """What the buyer makes of a capacity, what it pays and what the seller gets, expected."""
+
+
+class Tariff(TransferRule):
+    r"""$TP_t(k, q_t) = p_t + a_t k + u_t q_t$.
+
+    **Arguments:** `capacity_charge` $a_t$ and `unit_charge` $u_t$ >= 0 [money/unit], `lump_sum` $p_t$ [money]: one
+    number each, or one per period. Charges for capacity may be negative, as those of unusual depreciation rules are: no
+    capacity is enough for who counts such a period alone. `right`: capacity that was agreed beforehand [units]; None
+    where the buyer chooses it. `periods`: needed where all charges are single numbers.
+
+    **Errors:** `ValueError` that names the field.
+    **Source:** Dutta and Reichelstein (paper 002), sections 3 to 5.
+
+    >>> rule = Tariff(capacity_charge=3.0, unit_charge=[1.5, 2.0])
+    >>> rule.payment(5.0, jnp.array([4.0, 5.0])).tolist()
+    [21.0, 25.0]
+    """
+
+    capacity_charge: PerPeriod
+    unit_charge: PerPeriod
+    lump_sum: PerPeriod
+    right: Scalar | None
+
+    def __init__(
+        self,
+        capacity_charge: Any,
+        unit_charge: Any,
+        lump_sum: Any = 0.0,
+        right: Any = None,
+        periods: int | None = None,
+    ):
+        given = {"capacity_charge": capacity_charge, "unit_charge": unit_charge, "lump_sum": lump_sum}
+        fields = as_fields("Tariff", **given, right=right)
+        lengths = {fields[name].shape[0] for name in given if fields[name].ndim}
+        length = periods or (lengths.pop() if lengths else 1)
+        for name in given:
+            setattr(self, name, per_entry(fields[name], length, f"Tariff.{name}"))
+        self.right = fields["right"]
+
+    def __check_init__(self) -> None:
+        require_finite(self, "Tariff")
+        require_nonnegative(self.unit_charge, "Tariff.unit_charge")
+        if self.right is not None:
+            require_scalar(self.right, "Tariff.right")
+            require_nonnegative(self.right, "Tariff.right")
+
+    def payment(self, capacity: Any, quantity: Any) -> PerPeriod:
+        """What the buyer pays in each period [money]; capacity without a charge costs nothing however much it is."""
+        capacity, quantity = (jnp.asarray(value, self.unit_charge.dtype) for value in (capacity, quantity))
+        return self.lump_sum + _bill(self.capacity_charge, capacity) + _bill(self.unit_charge, quantity)
+
+    def chosen(self, division: LifetimeDivision, weights: PerPeriod) -> Scalar:
+        """The agreed right, or the smallest best capacity: one root, as what capacity earns is concave."""
+        if self.right is not None:
+            return self.right
+        return best_capacity(division, weights, self.unit_charge, jnp.sum(weights * self.capacity_charge))
+
+    def use(self, division: LifetimeDivision, capacity: Any) -> tuple[ExpectedUse, PerPeriod, PerPeriod]:
+        """Output up to where its charge no longer pays; the payment is linear in it."""
+        use = use_of(division, capacity, self.unit_charge)
+        paid = self.payment(capacity, use.output)
+        return use, paid, paid
+
+
+class MarkUp(TransferRule):
+    """Every payment of another rule, raised by a share of it: cost-plus pricing.
+
+    **Arguments:** `rule`: a `Tariff`, such as a cost-based one. `share` >= -1: 0.1 for ten percent on top.
+    **Errors:** `ValueError` that names the field.
+
+    >>> MarkUp(Tariff(0.0, [2.0]), 0.5).payment(9.0, jnp.array([4.0])).tolist()
+    [12.0]
+    """
+
+    rule: Tariff
+    share: Scalar
+
+    def __init__(self, rule: Tariff, share: Any):
+        if not isinstance(rule, Tariff):
+            raise TypeError(f"MarkUp.rule is {rule!r}; give a Tariff, such as naive_full_cost(division).")
+        fields = as_fields("MarkUp", rule=rule, share=share)
+        self.rule, self.share = fields["rule"], fields["share"]
+        require_scalar(self.share, "MarkUp.share")
+        require_nonnegative(1 + self.share, "1 + MarkUp.share")
+
+    @property
+    def tariff(self) -> Tariff:
+        """The tariff that results."""
+        parts = lambda rule: (rule.capacity_charge, rule.unit_charge, rule.lump_sum)  # noqa: E731
+        return eqx.tree_at(parts, self.rule, [(1 + self.share) * part for part in parts(self.rule)])
+
+    def payment(self, capacity: Any, quantity: Any) -> PerPeriod:
+        """What the buyer pays in each period [money]."""
+        return self.tariff.payment(capacity, quantity)
+
+    def chosen(self, division: LifetimeDivision, weights: PerPeriod) -> Scalar:
+        """The smallest best capacity under the raised tariff."""
+        return self.tariff.chosen(division, weights)
+
+    def use(self, division: LifetimeDivision, capacity: Any) -> tuple[ExpectedUse, PerPeriod, PerPeriod]:
+        """As under the raised tariff."""
+        return self.tariff.use(division, capacity)
+
+
+class DualPricing(TransferRule):
+    """The buyer pays by one rule, the seller is credited by another, and the centre bears the difference.
+
+    **Arguments:** `buyer`, `seller`: rules of the same number of periods. The buyer decides by its own.
+    **Errors:** `TypeError` for what is no rule.
+
+    >>> rule = DualPricing(buyer=Tariff(0.0, [2.0]), seller=Tariff(0.0, [5.0]))
+    >>> rule.payment(9.0, jnp.array([4.0])).tolist(), rule.receipt(9.0, jnp.array([4.0])).tolist()
+    ([8.0], [20.0])
+    """
+
+    buyer: TransferRule
+    seller: TransferRule
+
+    def __check_init__(self) -> None:
+        for name in ("buyer", "seller"):
+            if not isinstance(getattr(self, name), TransferRule):
+                raise TypeError(f"DualPricing.{name} is {getattr(self, name)!r}; give a TransferRule.")
+        if not isinstance(self.seller, Tariff | MarkUp):
+            raise TypeError("DualPricing.seller must be linear in output, as its expectation is taken; give a Tariff.")
+
+    def payment(self, capacity: Any, quantity: Any) -> PerPeriod:
+        """What the buyer pays in each period [money]."""
+        return self.buyer.payment(capacity, quantity)
+
+    def receipt(self, capacity: Any, quantity: Any) -> PerPeriod:
+        """What the seller is credited with in each period [money]."""
+        return self.seller.payment(capacity, quantity)
+
+    def chosen(self, division: LifetimeDivision, weights: PerPeriod) -> Scalar:
+        """What the buyer chooses by its own rule."""
+        return self.buyer.chosen(division, weights)
+
+    def use(self, division: LifetimeDivision, capacity: Any) -> tuple[ExpectedUse, PerPeriod, PerPeriod]:
+        """What the buyer makes by its own rule, and what the seller is credited with for it."""
+        use, paid, _ = self.buyer.use(division, capacity)
+        return use, paid, self.seller.payment(capacity, use.output)
+
+
+class OwnRule(TransferRule):
+    """A transfer pricing rule of your own, $TP_t(k, q_t)$.
+
+    **Arguments:**
+
+    - `function`: `(params, capacity, quantity) -> payments` with one entry per period along the last axis of `quantity`
+      and of the result, elementwise otherwise; defined at module level.
+    - `params`: pytree of arrays.
+    - `most`: the largest capacity that may be chosen [units], > 0.
+
+    Quantities and capacities are searched on grids that close in on the best point, from below where several are best.
+    The search assumes nothing but may miss a peak narrower than 1/32 of the range. It is good to the square root of
+    rounding; where the best capacities are an interval that is approached flatly, to its cube root. It has no
+    derivatives. Continuous laws are split at the shock beyond which capacity is used up; where payments have kinks of
+    their own in output, expectations are only good to three or four digits.
+
+    **Errors:** `TypeError` and `ValueError` that name the field.
+
+    >>> def step(params, capacity, quantity):
+    ...     return params["charge"] * capacity + 2.0 * quantity
+    >>> OwnRule({"charge": 3.0}, step, most=20.0).payment(5.0, jnp.array([4.0])).tolist()
+    [23.0]
+    """
+
+    params: PyTree
+    most: Scalar
+    function: Callable[[PyTree, Array, Array], Array] = eqx.field(static=True)
+
+    def __init__(self, params: PyTree, function: Callable[[PyTree, Array, Array], Array], most: Any):
+        require_callable(function, "OwnRule.function")
+        require_no_captured_arrays(function, "OwnRule.function")
+        self.params, self.function = as_parameters(params), function
+        self.most = as_fields("OwnRule", most=most)["most"]
+
+    def __check_init__(self) -> None:
+        require_finite(self, "OwnRule")
+        require_scalar(self.most, "OwnRule.most")
+        require_positive(self.most, "OwnRule.most")
+
+    def payment(self, capacity: Any, quantity: Any) -> PerPeriod:
+        """What the buyer pays in each period [money]."""
+        return self.function(
+            self.params, jnp.asarray(capacity, self.most.dtype), jnp.asarray(quantity, self.most.dtype)
+        )
+
+    def chosen(self, division: LifetimeDivision, weights: PerPeriod) -> Scalar:
+        """The smallest best capacity that the search finds between zero and `most`."""
+
+        def objective(capacity: Array) -> Array:
+            use, paid, _ = self.use(division, capacity)
+            return jnp.sum(jnp.where(weights > 0, weights * (use.revenue - paid), 0.0))
+
+        return zoomed(lambda grid: jax.lax.map(objective, grid), jnp.zeros_like(self.most), self.most)
+
+    def use(self, division: LifetimeDivision, capacity: Any) -> tuple[ExpectedUse, PerPeriod, PerPeriod]:
+        """Output by search in every state of the world."""
+        capacity = jnp.asarray(capacity, self.most.dtype)
+        full = jnp.broadcast_to(capacity, division.variable_cost.shape)
+        last = jax.jvp(lambda q: self.payment(capacity, q), (full,), (jnp.ones_like(full),))[1]
+        shock, weight = division.states(capacity, jnp.where(jnp.isfinite(last), last, 0.0))
+
+        def profit(quantity: Array) -> Array:
+            return division.multiplier * division.revenue.revenue(quantity, shock) - self.payment(capacity, quantity)
+
+        output = zoomed(profit, jnp.zeros_like(shock), jnp.broadcast_to(capacity, shock.shape))
+        revenue = division.multiplier * division.revenue.revenue(output, shock)
+        expected = lambda value: jnp.sum(jnp.where(weight > 0, weight * value, 0.0), axis=0)  # noqa: E731
+        paid = expected(self.payment(capacity, output))
+        used_up = expected(jnp.where(output >= capacity, 1.0, 0.0))
+        return ExpectedUse(expected(output), expected(revenue), used_up), paid, paid
+
+
+def naive_full_cost(division: LifetimeDivision) -> Tariff:
+    r"""Full cost per unit of output, $TP_t = (w_t + c) q_t$, and nothing for capacity that stays idle (Polysar).
+
+    **Source:** paper 002, section 3.
+    """
+    return Tariff(jnp.zeros_like(division.variable_cost), division.variable_cost + division.user_cost)
+
+
+def variable_cost(division: LifetimeDivision) -> Tariff:
+    r"""Variable cost alone, $TP_t = w_t q_t$.
+
+    **Source:** paper 002, section 6.
+    """
+    return Tariff(jnp.zeros_like(division.variable_cost), division.variable_cost)
+
+
+def two_part(division: LifetimeDivision, schedule: DepreciationSchedule | None = None) -> Tariff:
+    r"""Capacity by the cost charges of a depreciation rule, output at variable cost: $TP_t = z_t v k + w_t q_t$.
+
+    **Arguments:** `schedule`: the annuity by default, with $z_t v = c$ (Proposition 1); `relative_benefit` of the
+    multipliers (Proposition 4) or REOB (Proposition 5) otherwise. For the upstream division it is what residual income
+    charges for capacity of its own under that depreciation.
+    **Errors:** `ValueError` for a schedule of another life or another cost of capital.
+    **Source:** paper 002, equation (9), Propositions 4(i) and 5.
+    """
+    schedule = annuity(division.rate, division.periods) if schedule is None else _fitting(division, schedule)
+    return Tariff(schedule.charges * division.price, division.variable_cost)
+
+
+def relative_benefit_two_part(division: LifetimeDivision) -> Tariff:
+    r"""The two-part rule with charges in proportion to revenue multipliers, $\hat c_t k + w_t q_t$.
+
+    **Source:** paper 002, Proposition 4(i).
+    """
+    return two_part(division, relative_benefit(division.multiplier, division.rate))
+
+
+def capitalised(division: LifetimeDivision, schedule: DepreciationSchedule | None = None) -> Tariff:
+    r"""Capacity bears the variable cost anticipated for it too: $TP_t = z_t (v + \bar w) k$, output is free.
+
+    **Arguments:** `schedule`: `relative_benefit` of the multipliers by default.
+    **Errors:** as `two_part`.
+    **Source:** paper 002, Propositions 4(ii) and 6.
+    """
+    default = relative_benefit(division.multiplier, division.rate)
+    schedule = default if schedule is None else _fitting(division, schedule)
+    charge = schedule.charges * (division.price + division.anticipated_cost)
+    return Tariff(charge, jnp.zeros_like(charge))
+
+
+def gatekeeper_tariff(division: LifetimeDivision, right: Any, payment: Any) -> Tariff:
+    r"""A right that was agreed with the gatekeeper, at a fixed payment: $TP_t = p + w_t q_t$ for $q_t \le k_2$.
+
+    **Arguments:** `right` $k_2$ >= 0 [units]. `payment` $p$ [money/period].
+    **Source:** paper 002, Proposition 3.
+    """
+    return Tariff(jnp.zeros_like(division.variable_cost), division.variable_cost, lump_sum=payment, right=right)
+
+
+def _bill(charge: PerPeriod, amount: Array) -> Array:
+    """A charge per unit times an amount, which may be infinite where it is free."""
+    free = charge == 0
+    return jnp.where(free & ~jnp.isnan(amount), 0.0, charge * jnp.where(free & jnp.isinf(amount), 0.0, amount))
+
+
+def _fitting(division: LifetimeDivision, schedule: DepreciationSchedule) -> DepreciationSchedule:
+    if schedule.periods != division.periods:
+        raise ValueError(
+            f"The schedule is for {schedule.periods} periods, the division's capacity lasts {division.periods}; give"
+            " one of the same life."
+        )
+    wanted = "give a schedule at the division's cost of capital"
+    gap = schedule.rate - division.rate
+    slack = 8 * float(jnp.finfo(gap.dtype).eps)
+    require_values(gap, lambda x: abs(x) <= slack, "the schedule's rate less the division's", wanted)
+    return eqx.tree_at(lambda s: s.rate, schedule, jnp.where(jnp.abs(gap) <= slack, schedule.rate, jnp.nan))

@@ -25,15 +25,22 @@ from eqsolve.starts import starts_with_corners
 class EquilibriumSet:
     """The distinct certified equilibria found, and what became of the starts.
 
-    `equilibria` and `certificates` are parallel; `rejected` counts distinct candidate points that some player would
-    leave; `statuses` counts how the solves from all `starts` ended.
+    `equilibria` and `certificates` are parallel, and so are `refuted` (distinct candidate points that some player would
+    leave, `rejected` in number) and `refutations`, which hold the deviations; `statuses` counts how the solves from all
+    `starts` ended.
     """
 
     equilibria: tuple[Equilibrium, ...]
     certificates: tuple[Certificate, ...]
-    rejected: int
+    refuted: tuple[Equilibrium, ...]
+    refutations: tuple[Certificate, ...]
     statuses: dict[str, int]
     starts: int
+
+    @property
+    def rejected(self) -> int:
+        """How many distinct candidate points some player would leave."""
+        return len(self.refuted)
 
     def __len__(self) -> int:
         return len(self.equilibria)
@@ -92,17 +99,18 @@ def enumerate_equilibria(
     search = SEARCH if search is None else search
     solvers = stage_solvers(game, solver)
     require_searchable(game, solvers, search)
-    found, points, width = _solve_all(game, solvers, search, starts)
-    codes = np.asarray(code(found.status))
+    solutions, points, width = _solve_all(game, solvers, search, starts)
+    codes = np.asarray(code(solutions.status))
     statuses = {name: int(np.sum(codes == index)) for index, name in enumerate(STATUS_NAMES) if np.any(codes == index)}
-    distinct = _distinct(np.asarray(points), np.asarray(found.solved), np.asarray(width), distance)
-    equilibria = [jax.tree.map(lambda leaf, i=i: leaf[i], found) for i in distinct]
+    distinct = _distinct(np.asarray(points), np.asarray(solutions.solved), np.asarray(width), distance)
+    equilibria = [jax.tree.map(lambda leaf, i=i: leaf[i], solutions) for i in distinct]
     certificates = [certify(game, equilibrium.actions, search, solver=solver) for equilibrium in equilibria]
-    kept = [i for i, certificate in enumerate(certificates) if bool(certificate.certified)]
+    judged = [(*pair, bool(pair[1].certified)) for pair in zip(equilibria, certificates, strict=True)]
     return EquilibriumSet(
-        equilibria=tuple(equilibria[i] for i in kept),
-        certificates=tuple(certificates[i] for i in kept),
-        rejected=len(equilibria) - len(kept),
+        equilibria=tuple(found for found, _, stands in judged if stands),
+        certificates=tuple(certificate for _, certificate, stands in judged if stands),
+        refuted=tuple(found for found, _, stands in judged if not stands),
+        refutations=tuple(certificate for _, certificate, stands in judged if not stands),
         statuses=statuses,
         starts=starts,
     )

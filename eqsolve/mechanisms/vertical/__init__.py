@@ -5,6 +5,7 @@ from eqsolve.mechanisms.vertical.contract import Contract, dictated_price
 from eqsolve.mechanisms.vertical.coordinate import Coordination, coordinate
 from eqsolve.mechanisms.vertical.custom import CustomDemand, ScenarioDemand
 from eqsolve.mechanisms.vertical.demand import Parts, ScaledDemand, Surplus, VerticalDemand
+from eqsolve.mechanisms.vertical.diagnosis import Diagnosis, diagnose
 from eqsolve.mechanisms.vertical.effort import DemandFunction, EffortDemand, PriceEffort, RootEffortDemand
 from eqsolve.mechanisms.vertical.effort_contract import EffortContract, coordinate_effort
 from eqsolve.mechanisms.vertical.effort_incentives import (
@@ -35,6 +36,7 @@ __all__ = [
     "CustomDemand",
     "DemandFunction",
     "DenseShoppers",
+    "Diagnosis",
     "EffortBalance",
     "EffortContract",
     "EffortDemand",
@@ -65,6 +67,7 @@ __all__ = [
     "coordinate",
     "coordinate_effort",
     "deviation_gains",
+    "diagnose",
     "dictated_price",
     "draw_deviations",
     "draw_line",

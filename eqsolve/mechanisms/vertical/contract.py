@@ -1,10 +1,15 @@
-r"""The contract between a manufacturer and its outlets: every instrument of the paper, each optional.
+r"""The contract between a manufacturer and its outlets: all instruments of the paper and more, each optional.
 
 With sales $t = \min(y, D)$ an outlet earns, besides salvage and goodwill,
 
 $$\pi = (1 - \mu) p t - r t + b (y - t) - w y - F, \qquad \text{floor} \le p \le \text{ceiling},$$
 
-and the manufacturer gets what the outlet pays.
+and the manufacturer gets what the outlet pays. The cited literature adds quantity flexibility, under which the share
+$\varphi$ of the order can be returned at the full wholesale price, and a sales rebate $u$ per unit beyond $T$:
+
+$$+\, (w - b - v)^+ \min(y - t, \varphi y) + u (t - T)^+.$$
+
+Markdown money (a payment per unit left over, which the outlet keeps) is the buy-back $b$ by another name.
 """
 
 from typing import Any
@@ -15,7 +20,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from eqsolve._checks import concrete, require_finite
-from eqsolve._fields import as_fields, require_values
+from eqsolve._fields import as_fields, require_nonnegative, require_values
 from eqsolve.mechanisms.vertical.demand import Pair
 
 Terms = Float[Array, "*outlets"]
@@ -28,13 +33,18 @@ class Contract(eqx.Module):
 
     - `wholesale_price` $w$: per unit ordered [money/unit]. `fee` $F$: fixed [money].
     - `buy_back` $b$: paid to the outlet per unit left over [money/unit]; negative for a disposal charge. The outlet
-      keeps the salvage value. (Markdown money is the same payment.)
+      keeps the salvage value. Markdown money is this payment.
     - `royalty` $r$: per unit sold [money/unit]. `revenue_royalty` $\mu$: in [0, 1], the share of revenue.
     - `floor`, `ceiling`: the lowest and highest price allowed [money/unit]; None for none.
+    - `flexibility` $\varphi$: in [0, 1], the share of the order that can be returned at the wholesale price. The outlet
+      gives up buy-back and salvage value $v$ of what it returns, and keeps it if they are worth more.
+    - `rebate` $u$: paid to the outlet per unit sold beyond `rebate_from` $T$ >= 0 [money/unit, units]; give both.
+      None, the default of all three, is free of cost.
 
     **Errors:** `TypeError` and `ValueError` that name the field, the value and the remedy; a traced floor above the
     ceiling is an infeasible game.
-    **Source:** Krishnan and Winter (paper 003), sections 2 to 3.3.
+    **Source:** Krishnan and Winter (paper 003), sections 2 to 3.3; Cachon, Supply chain coordination with contracts
+    (2003), section 2, for quantity flexibility and sales rebates.
 
     >>> contract = Contract(wholesale_price=4.0, buy_back=1.0, ceiling=9.0)
     >>> contract.payment(jnp.array([9.0, 9.0]), stock=jnp.array([6.0, 6.0]), sales=jnp.array([5.0, 4.0])).tolist()
@@ -48,6 +58,9 @@ class Contract(eqx.Module):
     revenue_royalty: Terms
     floor: Terms | None
     ceiling: Terms | None
+    flexibility: Terms | None
+    rebate: Terms | None
+    rebate_from: Terms | None
 
     def __init__(
         self,
@@ -58,6 +71,9 @@ class Contract(eqx.Module):
         revenue_royalty: Any = 0.0,
         floor: Any = None,
         ceiling: Any = None,
+        flexibility: Any = None,
+        rebate: Any = None,
+        rebate_from: Any = None,
     ):
         fields = as_fields(
             "Contract",
@@ -68,6 +84,9 @@ class Contract(eqx.Module):
             revenue_royalty=revenue_royalty,
             floor=floor,
             ceiling=ceiling,
+            flexibility=flexibility,
+            rebate=rebate,
+            rebate_from=rebate_from,
         )
         for name, value in fields.items():
             setattr(self, name, value)
@@ -78,9 +97,16 @@ class Contract(eqx.Module):
             if value is not None and value.shape not in ((), (2,)):
                 raise ValueError(f"Contract.{name} has shape {value.shape}; give one number, or two, one per outlet.")
         require_finite(self, "Contract")
-        require_values(
-            self.revenue_royalty, lambda m: (m >= 0) & (m <= 1), "Contract.revenue_royalty", "give shares from 0 to 1"
-        )
+        for name in ("revenue_royalty", "flexibility"):
+            share = getattr(self, name)
+            if share is not None:
+                require_values(share, lambda m: (m >= 0) & (m <= 1), f"Contract.{name}", "give shares from 0 to 1")
+        if (self.rebate is None) != (self.rebate_from is None):
+            raise ValueError(
+                f"Contract.rebate is {self.rebate} and rebate_from {self.rebate_from}; give both, or neither."
+            )
+        if self.rebate_from is not None:
+            require_nonnegative(self.rebate_from, "Contract.rebate_from")
         if self.floor is not None and self.ceiling is not None:
             gap = concrete(self.ceiling - self.floor)
             if gap is not None and not np.all(gap >= 0):
@@ -88,10 +114,38 @@ class Contract(eqx.Module):
                     f"Contract.floor is {self.floor} and ceiling {self.ceiling}; give a floor of at most the ceiling."
                 )
 
-    def payment(self, price: Pair, stock: Pair, sales: Pair) -> Pair:
-        """What each outlet pays the manufacturer [money], linear in stock and expected sales."""
-        per_sale = self.revenue_royalty * price + self.royalty + self.buy_back
-        return self.fee + (self.wholesale_price - self.buy_back) * stock + per_sale * sales
+    def payment(
+        self,
+        price: Pair,
+        stock: Pair,
+        sales: Pair,
+        returned: Pair | None = None,
+        rewarded: Pair | None = None,
+        salvage: Pair | float = 0.0,
+    ) -> Pair:
+        """What each outlet pays the manufacturer [money], linear in all expected numbers of units.
+
+        **Arguments:** `price`, `stock`, `sales`; where the contract has flexibility, units `returned` and what a
+        leftover is worth, `salvage`; where it has a rebate, units `rewarded` (sold beyond `rebate_from`).
+        **Errors:** `ValueError` where one of the latter is needed and not given.
+        """
+        paid = self.fee + self.per_order * stock + self.per_sale(price) * sales
+        if self.flexibility is not None:
+            paid -= self.per_return(salvage) * _given(returned, "flexibility", "returned")
+        return paid if self.rebate is None else paid - self.rebate * _given(rewarded, "rebate", "rewarded")
+
+    @property
+    def per_order(self) -> Terms:
+        """What a unit ordered costs an outlet for good [money/unit]."""
+        return self.wholesale_price - self.buy_back
+
+    def per_sale(self, price: Pair) -> Pair:
+        """What the outlet owes for a unit sold, the buy-back forgone included [money/unit]."""
+        return self.revenue_royalty * price + self.royalty + self.buy_back
+
+    def per_return(self, salvage: Pair | float) -> Terms:
+        """What a unit returned under flexibility is worth to the outlet beyond keeping it [money/unit]."""
+        return jnp.maximum(self.wholesale_price - self.buy_back - salvage, 0.0)
 
     def price_limits(self, highest: Array) -> tuple[Pair, Pair]:
         """The lowest and highest price of each outlet, where no price may exceed `highest`."""
@@ -101,7 +155,16 @@ class Contract(eqx.Module):
 
     @property
     def _valid(self) -> Bool[Array, ""]:
-        return jnp.all((self.revenue_royalty >= 0) & (self.revenue_royalty <= 1))
+        sound = jnp.all((self.revenue_royalty >= 0) & (self.revenue_royalty <= 1))
+        if self.flexibility is not None:
+            sound &= jnp.all((self.flexibility >= 0) & (self.flexibility <= 1))
+        return sound if self.rebate_from is None else sound & jnp.all(self.rebate_from >= 0)
+
+
+def _given(units: Pair | None, instrument: str, name: str) -> Pair:
+    if units is None:
+        raise ValueError(f"Contract.payment: the contract has a {instrument}; give the expected units {name}.")
+    return units
 
 
 def dictated_price(
@@ -111,6 +174,9 @@ def dictated_price(
     buy_back: Any = 0.0,
     royalty: Any = 0.0,
     revenue_royalty: Any = 0.0,
+    flexibility: Any = None,
+    rebate: Any = None,
+    rebate_from: Any = None,
 ) -> Contract:
     """A contract under which the manufacturer sets the price: floor and ceiling are the same.
 
@@ -121,4 +187,6 @@ def dictated_price(
     >>> float(contract.floor), float(contract.ceiling)
     (9.0, 9.0)
     """
-    return Contract(wholesale_price, fee, buy_back, royalty, revenue_royalty, floor=price, ceiling=price)
+    return Contract(
+        wholesale_price, fee, buy_back, royalty, revenue_royalty, price, price, flexibility, rebate, rebate_from
+    )

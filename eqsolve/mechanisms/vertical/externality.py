@@ -11,9 +11,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from eqsolve._tables import is_traced, number, table
+from eqsolve.mechanisms.vertical.beyond import Units, counted_units
 from eqsolve.mechanisms.vertical.demand import Pair
 from eqsolve.mechanisms.vertical.market import VerticalMarket
-from eqsolve.mechanisms.vertical.sales import expected_sales
+from eqsolve.mechanisms.vertical.sales import ExpectedSales, expected_sales
 
 
 class Externality(eqx.Module):
@@ -21,7 +22,7 @@ class Externality(eqx.Module):
 
     **Fields** [money per unit of the decision]: `collective` $d\Pi/dx_i$; `private` $d\pi_i/dx_i$; `vertical` and
     `horizontal`, which make up the difference: private = collective + vertical + horizontal. `unit_price`,
-    `buy_back`, `royalty` and `revenue_royalty` are the parts of the vertical one.
+    `buy_back`, `royalty`, `revenue_royalty`, `flexibility` and `rebate` are the parts of the vertical one.
     """
 
     collective: Pair
@@ -32,6 +33,8 @@ class Externality(eqx.Module):
     buy_back: Pair
     royalty: Pair
     revenue_royalty: Pair
+    flexibility: Pair
+    rebate: Pair
 
 
 class Externalities(eqx.Module):
@@ -65,7 +68,9 @@ def externalities(market: VerticalMarket, price: Float[Array, "2"], stock: Float
     $$\text{stock:}\; -(w - c) + b (1 - \tfrac{dEt_i}{dy_i}) - (r + \mu p_i) \tfrac{dEt_i}{dy_i}, \qquad
     \text{price:}\; -(b + r) \tfrac{dEt_i}{dp_i} - \mu \tfrac{d(p_i Et_i)}{dp_i},$$
 
-    and the horizontal ones $-(p_j - v_j) dEt_j/dx_i$ with salvage value $v$. At kinks the slopes are those of one side.
+    and the horizontal ones $-(p_j - v_j) dEt_j/dx_i$ with salvage value $v$. Flexibility and rebate add to the vertical
+    ones what a unit returned or rewarded pays times how many more of them there are. At kinks the slopes are those of
+    one side.
     **Errors:** `ValueError` for other shapes and for a market with goodwill, which these terms leave out.
     **Source:** Krishnan and Winter (paper 003), equations (9) to (12), (16) and (17); ERRATA.md on the sign in (11).
 
@@ -83,6 +88,7 @@ def externalities(market: VerticalMarket, price: Float[Array, "2"], stock: Float
     contract = market.contract
     royalty, share = contract.royalty, contract.revenue_royalty
     by_price, by_stock = jnp.diagonal(sales.d_price), jnp.diagonal(sales.d_stock)
+    eased, rewarded = _tiered(market, price, jnp.asarray(stock, price.dtype), sales)
     return Externalities(
         price=_externality(
             market,
@@ -90,7 +96,14 @@ def externalities(market: VerticalMarket, price: Float[Array, "2"], stock: Float
             slope=sales.d_price,
             gained=sales.sales,
             spent=jnp.zeros_like(price),
-            parts=(0.0, -contract.buy_back * by_price, -royalty * by_price, -share * (sales.sales + price * by_price)),
+            parts=(
+                0.0,
+                -contract.buy_back * by_price,
+                -royalty * by_price,
+                -share * (sales.sales + price * by_price),
+                eased[0],
+                rewarded[0],
+            ),
         ),
         stock=_externality(
             market,
@@ -103,9 +116,26 @@ def externalities(market: VerticalMarket, price: Float[Array, "2"], stock: Float
                 contract.buy_back * (1 - by_stock),
                 -royalty * by_stock,
                 -share * price * by_stock,
+                eased[1],
+                rewarded[1],
             ),
         ),
     )
+
+
+def _tiered(
+    market: VerticalMarket, price: Pair, stock: Pair, sales: ExpectedSales
+) -> tuple[tuple[Pair, Pair], tuple[Pair, Pair]]:
+    """What flexibility and rebate pay an outlet for a little more of its own price and of its own stock."""
+    contract, none = market.contract, jnp.zeros_like(price)
+    counted = counted_units(contract, market.demand, price, stock, sales)
+
+    def gained(units: Units | None, rate: Array | None) -> tuple[Pair, Pair]:
+        if units is None or rate is None:
+            return none, none
+        return rate * jnp.diagonal(units.d_price), rate * jnp.diagonal(units.d_stock)
+
+    return gained(counted.returned, contract.per_return(market.salvage)), gained(counted.rewarded, contract.rebate)
 
 
 def _externality(
@@ -115,9 +145,9 @@ def _externality(
     worth = price - market.salvage
     effect = worth[:, None] * slope
     own, rival = jnp.diagonal(effect), jnp.diagonal(effect[::-1])
-    unit, returned, royalty, share = (jnp.broadcast_to(part, own.shape) for part in parts)
+    unit, returned, royalty, share, eased, rewarded = (jnp.broadcast_to(part, own.shape) for part in parts)
     collective = gained + own + rival - spent
-    vertical = unit + returned + royalty + share
+    vertical = unit + returned + royalty + share + eased + rewarded
     return Externality(
         collective=collective,
         private=gained + own - spent + vertical,
@@ -127,6 +157,8 @@ def _externality(
         buy_back=returned,
         royalty=royalty,
         revenue_royalty=share,
+        flexibility=eased,
+        rebate=rewarded,
     )
 
 

@@ -15,10 +15,11 @@ from eqsolve.action import Action
 from eqsolve.game import Game
 from eqsolve.mechanisms._pay import own_entry
 from eqsolve.mechanisms.vertical._laws import mean_shocks, require_integrable
+from eqsolve.mechanisms.vertical.beyond import counted_units
 from eqsolve.mechanisms.vertical.contract import Contract
 from eqsolve.mechanisms.vertical.demand import Pair, VerticalDemand
 from eqsolve.mechanisms.vertical.flows import expected_flows, most_callers
-from eqsolve.mechanisms.vertical.sales import expected_sales
+from eqsolve.mechanisms.vertical.sales import ExpectedSales, expected_sales
 from eqsolve.mechanisms.vertical.surplus import consumer_surplus
 
 ROOM = 1.1  # the largest stock is so many times the largest demand, so that no kink falls on the bound
@@ -42,10 +43,11 @@ class VerticalMarket(eqx.Module):
     probability 1e-6).
 
     Outcomes, one entry per outlet: "sales", "leftover" and "spilled" (customers turned away who try the other outlet)
-    [units]; "stockout probability" $P(D_i \ge y_i)$; "fill rate", expected sales as a share of expected customers (1
-    without customers); "outlet profit" [money]. Single numbers [money]: "manufacturer profit", "chain profit" (the
-    total: what all three earn), and where demand has consumers "consumer surplus" under proportional rationing and
-    "welfare". Linear demand that would be negative is zero.
+    [units], and where the contract has flexibility or a rebate "returned" and "rewarded" (leftovers that go back, sales
+    beyond the rebate's start) [units]; "stockout probability" $P(D_i \ge y_i)$; "fill rate", expected sales as a share
+    of expected customers (1 without customers); "outlet profit" [money]. Single numbers [money]: "manufacturer profit",
+    "chain profit" (the total: what all three earn), and where demand has consumers "consumer surplus" under
+    proportional rationing and "welfare". Linear demand that would be negative is zero.
 
     **Errors:** `TypeError` and `ValueError` that name the field, the value and the remedy; traced values out of range
     give NaN.
@@ -158,7 +160,8 @@ def market_outcomes(params: VerticalMarket, actions: Mapping[str, Array]) -> dic
     found = expected_sales(params.demand, price, stock)
     sales, flows = found.sales, expected_flows(params.demand, price, stock)
     some = flows.callers > 0
-    paid = params.contract.payment(price, stock, sales)
+    units = _units(params, price, stock, found)
+    paid = params.contract.payment(price, stock, sales, **units, salvage=params.salvage)
     earned = price * sales + params.salvage * (stock - sales)
     if params.goodwill is not None:
         earned -= params.goodwill * (flows.callers - sales)
@@ -171,7 +174,7 @@ def market_outcomes(params: VerticalMarket, actions: Mapping[str, Array]) -> dic
         "outlet profit": earned - paid,
         "manufacturer profit": jnp.sum(paid - params.cost * stock),
         "chain profit": jnp.sum(earned - params.cost * stock),
-    }
+    } | units
     gained = consumer_surplus(params.demand, price, stock)
     if gained is not None:
         outcomes |= {"consumer surplus": gained, "welfare": outcomes["chain profit"] + gained}
@@ -182,7 +185,7 @@ def market_jacobian(params: VerticalMarket, actions: Mapping[str, Array]) -> dic
     """The derivatives of sales, leftover and profits in both prices and both stocks."""
     price, stock = actions["price"], actions["stock"]
     found = expected_sales(params.demand, price, stock)
-    contract, one = params.contract, jnp.eye(2, dtype=stock.dtype)
+    one = jnp.eye(2, dtype=stock.dtype)
     margin = (price - params.salvage)[:, None]
     earned = {"price": found.sales[:, None] * one + margin * found.d_price, "stock": margin * found.d_stock}
     earned["stock"] += params.salvage[:, None] * one
@@ -190,13 +193,7 @@ def market_jacobian(params: VerticalMarket, actions: Mapping[str, Array]) -> dic
         turned = _caller_slopes(params, price, stock)
         for name, slopes in (("price", found.d_price), ("stock", found.d_stock)):
             earned[name] -= params.goodwill[:, None] * (turned[name] - slopes)
-    per_sale = (contract.revenue_royalty * price + contract.royalty + contract.buy_back)[..., None]
-    royalty = jnp.broadcast_to(contract.revenue_royalty, (2,))[:, None]
-    order = jnp.broadcast_to(contract.wholesale_price - contract.buy_back, (2,))[:, None]
-    paid = {
-        "price": royalty * found.sales[:, None] * one + per_sale * found.d_price,
-        "stock": order * one + per_sale * found.d_stock,
-    }
+    paid = _paid_slopes(params, price, stock, found)
     cost = {"price": jnp.zeros_like(one), "stock": params.cost[:, None] * one}
     return {
         "sales": {"price": found.d_price, "stock": found.d_stock},
@@ -205,6 +202,30 @@ def market_jacobian(params: VerticalMarket, actions: Mapping[str, Array]) -> dic
         "manufacturer profit": {name: jnp.sum(paid[name] - cost[name], axis=0) for name in cost},
         "chain profit": {name: jnp.sum(earned[name] - cost[name], axis=0) for name in cost},
     }
+
+
+def _units(params: VerticalMarket, price: Pair, stock: Pair, found: ExpectedSales) -> dict[str, Pair]:
+    """Expected units that the contract counts besides sales, by name; none under most contracts."""
+    counted = counted_units(params.contract, params.demand, price, stock, found)
+    named = {"returned": counted.returned, "rewarded": counted.rewarded}
+    return {name: units.value for name, units in named.items() if units is not None}
+
+
+def _paid_slopes(params: VerticalMarket, price: Pair, stock: Pair, found: ExpectedSales) -> dict[str, Array]:
+    """The derivatives of what each outlet pays."""
+    contract, one = params.contract, jnp.eye(2, dtype=stock.dtype)
+    per_sale = contract.per_sale(price)[:, None]
+    royalty, order = (jnp.broadcast_to(rate, (2,))[:, None] for rate in (contract.revenue_royalty, contract.per_order))
+    by_price = royalty * found.sales[:, None] * one + per_sale * found.d_price
+    by_stock = order * one + per_sale * found.d_stock
+    counted = counted_units(contract, params.demand, price, stock, found)
+    rates = ((counted.returned, contract.per_return(params.salvage)), (counted.rewarded, contract.rebate))
+    for units, rate in rates:
+        if units is not None and rate is not None:
+            worth = jnp.broadcast_to(rate, (2,))[:, None]
+            by_price -= worth * units.d_price
+            by_stock -= worth * units.d_stock
+    return {"price": by_price, "stock": by_stock}
 
 
 def _caller_slopes(params: VerticalMarket, price: Pair, stock: Pair) -> dict[str, Array]:

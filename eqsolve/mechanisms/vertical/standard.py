@@ -37,7 +37,7 @@ def linear_market(
     20.0
     """
     contract = Contract(cost if wholesale_price is None else wholesale_price)
-    demand = LinearDemand(SIZE, 1.0, substitution, spill, Uniform(-1.0 * spread, 2.0 * spread))
+    demand = LinearDemand(SIZE, 1.0, substitution, spill, shocks=Uniform(-1.0 * spread, 2.0 * spread))
     return VerticalMarket(demand, cost, contract, SIZE / (1.0 - substitution))
 
 
@@ -97,9 +97,8 @@ def contract_losses(market: VerticalMarket) -> dict[str, Array]:
     def earned(share: Array) -> tuple[Array, Array]:
         price = cost + share * (plan.price - cost)
         nash = solve_nash(market.with_contract(Contract(price)).game())
-        return tuple(
-            jnp.where(nash.solved, nash.outcomes[name], -jnp.inf) for name in ("chain profit", "manufacturer profit")
-        )
+        chain, manufacturer = (nash.outcomes[name] for name in ("chain profit", "manufacturer profit"))
+        return jnp.where(nash.solved, chain, -jnp.inf), jnp.where(nash.solved, manufacturer, -jnp.inf)
 
     chain, manufacturer = jax.vmap(earned)(shares)
     most = jnp.where(plan.solved & jnp.any(jnp.isfinite(chain)), plan.profit, jnp.nan)

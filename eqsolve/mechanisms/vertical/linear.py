@@ -75,6 +75,9 @@ class LinearDemand(_Linear):
     [9.0, 6.0]
     """
 
+    def __init__(self, intercept: Any, own_effect: Any, cross_effect: Any, spill: Any, shocks: Any):
+        super().__init__(intercept, own_effect, cross_effect, spill, shocks)
+
     def parts(self, price: Pair, common: Float[Array, ""] | None = None) -> Parts:
         """Demand at these prices."""
         del common
@@ -96,6 +99,9 @@ class MultiplicativeLinearDemand(_Linear):
     >>> demand.parts(jnp.array([4.0, 6.0]), None).slope.tolist()
     [9.0, 6.0]
     """
+
+    def __init__(self, intercept: Any, own_effect: Any, cross_effect: Any, spill: Any, shocks: Any):
+        super().__init__(intercept, own_effect, cross_effect, spill, shocks)
 
     def parts(self, price: Pair, common: Float[Array, ""] | None = None) -> Parts:
         """Demand at these prices."""

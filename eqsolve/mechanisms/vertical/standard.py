@@ -12,7 +12,6 @@ from jaxtyping import Array
 from eqsolve.demand.finite import DiscreteTable
 from eqsolve.demand.uniform import Uniform
 from eqsolve.mechanisms.vertical.contract import Contract
-from eqsolve.mechanisms.vertical.demand import own_shocks
 from eqsolve.mechanisms.vertical.first_best import first_best
 from eqsolve.mechanisms.vertical.linear import LinearDemand
 from eqsolve.mechanisms.vertical.market import VerticalMarket
@@ -38,8 +37,7 @@ def linear_market(
     20.0
     """
     contract = Contract(cost if wholesale_price is None else wholesale_price)
-    shocks = own_shocks("linear_market", Uniform(-1.0 * spread, 2.0 * spread))
-    demand = LinearDemand(intercept=SIZE, own_effect=1.0, cross_effect=substitution, spill=spill, shocks=shocks)
+    demand = LinearDemand(SIZE, 1.0, substitution, spill, Uniform(-1.0 * spread, 2.0 * spread))
     return VerticalMarket(demand, cost, contract, SIZE / (1.0 - substitution))
 
 

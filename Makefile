@@ -24,10 +24,9 @@ export JAX_COMPILATION_CACHE_DIR := $(HERE)/jax
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0.2
 
 # a wide sample that compiles little, for other versions of Python and of the dependencies
-LONGER := %/test_channel.py %/test_price_floor.py %/test_substitution.py
-QUICK := tests/test_game.py tests/test_errata.py tests/datasets \
-	$(filter-out $(LONGER),$(wildcard tests/mechanisms/classic/test_*.py)) \
-	tests/mechanisms/newsvendor/test_competing_exact.py tests/plots tests/study/test_output.py
+QUICK := tests/test_game.py tests/datasets tests/plots tests/study/test_output.py \
+	$(foreach name,bertrand cournot hotelling inverse_demand tullock,tests/mechanisms/classic/test_$(name).py) \
+	tests/mechanisms/newsvendor/test_competing_exact.py
 
 .PHONY: help study test test-all slow quick check lint types docs wheel clean
 

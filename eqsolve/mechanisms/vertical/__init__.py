@@ -26,6 +26,7 @@ from eqsolve.mechanisms.vertical.spatial import SpatialDemand
 from eqsolve.mechanisms.vertical.standard import contract_losses, linear_market, travel_market
 from eqsolve.mechanisms.vertical.surplus import consumer_surplus
 from eqsolve.mechanisms.vertical.threshold import ExistenceThreshold, existence_threshold
+from eqsolve.mechanisms.vertical.welfare import WelfareComparison, compare_welfare
 
 __all__ = [
     "INSTRUMENTS",
@@ -60,8 +61,10 @@ __all__ = [
     "UniformShoppers",
     "VerticalDemand",
     "VerticalMarket",
+    "WelfareComparison",
     "asymmetry_gain",
     "best_wholesale_price",
+    "compare_welfare",
     "consumer_surplus",
     "contract_losses",
     "coordinate",

@@ -70,10 +70,12 @@ def best_wholesale_price(market: VerticalMarket, fee: bool = True, solver: Solve
             raise ValueError("best_wholesale_price: no wholesale price on the grid leads to a solved equilibrium.")
         half = (high - low) / NARROWING / 2
         low, high = max(best[1] - half, 0.0), min(best[1] + half, float(market.highest_price))
-    return _described(market, best[1], fee, solver)
+    return under_wholesale_price(market, best[1], fee, solver)
 
 
-def _described(market: VerticalMarket, wholesale: float, fee: bool, solver: Solver | None) -> SimpleContract:
+def under_wholesale_price(
+    market: VerticalMarket, wholesale: float, fee: bool, solver: Solver | None = None
+) -> SimpleContract:
     """The equilibrium under a wholesale price; a fee takes what the outlet that earns less can pay."""
     before = market.with_contract(Contract(wholesale))
     found = solve_nash(before.game(), solver=solver)

@@ -12,7 +12,7 @@ import click
 from eqsolve._tables import table
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-SUITES = ("solvers", "scaling", "solve", "newsvendor_expectations", "vertical")
+SUITES = ("solvers", "scaling", "solve", "newsvendor_expectations", "vertical", "capacity")
 FAILED = 1
 
 

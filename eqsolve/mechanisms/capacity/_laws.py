@@ -151,14 +151,14 @@ def _coupled(law: Distribution, rho: Array, score: Array, cuts: Float[Array, " c
 def _even(cuts: Float[Array, " cuts"], count: int) -> tuple[Array, Array]:
     """Gauss-Legendre levels on each of the pieces into which `cuts` divide [0, 1]."""
     ends = jnp.zeros(1, cuts.dtype), jnp.ones(1, cuts.dtype)
-    edges = jnp.concatenate([ends[0], _in_order(jnp.clip(cuts, 0.0, 1.0)), ends[1]])
+    edges = jnp.concatenate([ends[0], in_order(jnp.clip(cuts, 0.0, 1.0)), ends[1]])
     point, share = np.polynomial.legendre.leggauss(count)
     width = jnp.diff(edges)[:, None]
     level = edges[:-1, None] + width * jnp.asarray((point + 1) / 2, cuts.dtype)
     return level.ravel(), (width * jnp.asarray(share / 2, cuts.dtype)).ravel()
 
 
-def _in_order(values: Float[Array, " cuts"]) -> Float[Array, " cuts"]:
+def in_order(values: Float[Array, " cuts"]) -> Float[Array, " cuts"]:
     """Few numbers in rising order, by exchanges of neighbours: in a batch far faster than a sort."""
     entries = list(jnp.unstack(values))
     for last in range(len(entries) - 1, 0, -1):

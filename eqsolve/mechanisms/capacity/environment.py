@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float
 from eqsolve._fields import as_fields, per_entry, require_nonnegative, require_positive, require_scalar
 from eqsolve._tangents import pushed_forward
 from eqsolve.demand.joint import JointDistribution
+from eqsolve.mechanisms.capacity import _by_parts
 from eqsolve.mechanisms.capacity._laws import Nodes, as_shocks, likely_ends, own_nodes, pair_nodes, shock_ends
 from eqsolve.mechanisms.capacity.reallocation import (
     Use,
@@ -183,7 +184,22 @@ def expected_own_value(environment: CapacityEnvironment, capacity: Any) -> Each:
     return _OWN_VALUE(environment, environment.own_capacity(capacity))
 
 
+def _margins(environment: CapacityEnvironment) -> _by_parts.Margins | None:
+    """What the closed forms for quadratic revenue and uniform shocks need, where they apply."""
+    if not _by_parts.is_by_parts(environment.revenue, environment.shocks):
+        return None
+    return _by_parts.Margins.of(environment.revenue, environment.shocks, environment.variable_costs)
+
+
+def _inside(environment: CapacityEnvironment, capacity: Array, value: Array) -> Array:
+    """`value`, or NaN where there is no such capacity or environment."""
+    return environment.checked(jnp.where(capacity >= 0, value, jnp.nan))
+
+
 def _shared_price(environment: CapacityEnvironment, capacity: Number) -> Number:
+    margins = _margins(environment)
+    if margins is not None:
+        return _inside(environment, capacity, _by_parts.shared_price(margins, capacity))
     states, weights = joint_states(environment, capacity)
     price = shadow_price(environment.revenue, environment.variable_cost, capacity, states)
     return environment.checked(_mean(weights, price))
@@ -191,6 +207,9 @@ def _shared_price(environment: CapacityEnvironment, capacity: Number) -> Number:
 
 def _shared_slope(environment: CapacityEnvironment, capacity: Number) -> Number:
     """The mean slope of the price: the price has kinks and no jumps, so that the kinks' moves do not matter."""
+    margins = _margins(environment)
+    if margins is not None:
+        return _by_parts.shared_slope(margins, capacity)
     states, weights = joint_states(environment, capacity)
 
     def price(capacity: Number) -> Array:
@@ -200,18 +219,27 @@ def _shared_slope(environment: CapacityEnvironment, capacity: Number) -> Number:
 
 
 def _shared_value(environment: CapacityEnvironment, capacity: Number) -> Number:
+    margins = _margins(environment)
+    if margins is not None:
+        return _inside(environment, capacity, _by_parts.shared_value(margins, capacity))
     states, weights = joint_states(environment, capacity)
     value = shared_value(environment.revenue, environment.variable_cost, capacity, states)
     return environment.checked(_mean(weights, value))
 
 
 def _own_price(environment: CapacityEnvironment, capacity: Each) -> Each:
+    margins = _margins(environment)
+    if margins is not None and environment.use == "efficient":
+        return _inside(environment, capacity, _by_parts.own_price(margins, capacity))
     shock, weights = own_states(environment, capacity)
     price = own_price(environment.revenue, environment.variable_cost, capacity, shock, environment.use)
     return environment.checked(_mean(weights, price))
 
 
 def _own_slope(environment: CapacityEnvironment, capacity: Each) -> Each:
+    margins = _margins(environment)
+    if margins is not None and environment.use == "efficient":
+        return _by_parts.own_slope(margins, capacity)
     shock, weights = own_states(environment, capacity)
 
     def price(capacity: Each) -> Array:
@@ -221,6 +249,9 @@ def _own_slope(environment: CapacityEnvironment, capacity: Each) -> Each:
 
 
 def _own_value(environment: CapacityEnvironment, capacity: Each) -> Each:
+    margins = _margins(environment)
+    if margins is not None and environment.use == "efficient":
+        return _inside(environment, capacity, _by_parts.own_value(margins, capacity))
     shock, weights = own_states(environment, capacity)
     value = own_value(environment.revenue, environment.variable_cost, capacity, shock, environment.use)
     return environment.checked(_mean(weights, value))

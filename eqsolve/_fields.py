@@ -52,6 +52,25 @@ def require_scalar(value: Array, what: str) -> None:
         raise ValueError(f"{what} has shape {value.shape}; give one number.")
 
 
+def numbers_within(owner: str, **given: tuple[Any, float, float, str]) -> dict[str, Array]:
+    """Single numbers in their ranges: an error where a concrete one lies outside, NaN where a traced one does.
+
+    Each is given as (value, low, high, ends), where `ends` is "[]", "[)", "(]" or "()" and tells which belong to it.
+    """
+    values = as_fields(owner, **{name: value for name, (value, *_) in given.items()})
+    for name, (_, low, high, ends) in given.items():
+        require_scalar(values[name], f"{owner}: {name}")
+
+        def inside(x: Any, low: float = low, high: float = high, ends: str = ends) -> Any:
+            above = x >= low if ends[0] == "[" else x > low
+            return above & (x <= high if ends[1] == "]" else x < high)
+
+        wanted = f"give a number in {ends[0]}{low:g}, {high:g}{ends[1]}"
+        require_values(values[name], inside, f"{owner}: {name}", wanted)
+        values[name] = jnp.where(inside(values[name]), values[name], jnp.nan)
+    return values
+
+
 def require_values(value: Array, holds: Callable[[np.ndarray], np.ndarray], what: str, wanted: str) -> None:
     """Raise where a concrete entry of `value` fails `holds`, naming the first such entry and what is `wanted`."""
     values = concrete(value)

@@ -125,6 +125,7 @@ from eqsolve.mechanisms.capacity.shared_lifetime import (
     regime_margins,
     shared_optimum,
 )
+from eqsolve.mechanisms.capacity.standard import two_divisions
 from eqsolve.mechanisms.capacity.transfer_pricing import Induced, full_cost_gap, induced, volume_variance
 from eqsolve.mechanisms.capacity.transfer_rules import (
     DualPricing,
@@ -265,6 +266,7 @@ __all__ = [
     "shared_optimum",
     "shared_value",
     "straight_line",
+    "two_divisions",
     "two_part",
     "unit_cost",
     "use_of",

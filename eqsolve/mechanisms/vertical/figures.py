@@ -92,16 +92,19 @@ def draw_line(demand: SpatialDemand, prices: Any) -> "Figure":
     **Arguments:** `prices`: of both outlets [money/unit].
     **Returns:** a matplotlib figure. Dots mark the shoppers who are indifferent between buying at outlet 1 and not at
     all, between both outlets, and between outlet 2 and not at all, where they lie on the line.
-    **Errors:** `ImportError` that names the extra where matplotlib is missing; `ValueError` for other than two prices.
+    **Errors:** `ImportError` that names the extra where matplotlib is missing; `ValueError` for other than two
+    finite prices; `TypeError` for another demand.
     **Source:** Krishnan and Winter (paper 003), Figure 1, whose parameters are not given.
     """
     import xarray as xr
 
     from eqsolve.plots import Curve, lines, new_figure
 
+    if not isinstance(demand, SpatialDemand):
+        raise TypeError(f"draw_line: demand is {type(demand).__name__}; give a SpatialDemand.")
     price = np.asarray(prices, float)
-    if price.shape != (2,):
-        raise ValueError(f"draw_line: prices has shape {price.shape}; give two, one per outlet.")
+    if price.shape != (2,) or not np.all((price >= 0) & np.isfinite(price)):
+        raise ValueError(f"draw_line: prices is {prices}; give two numbers of zero or more, one per outlet.")
     worth, travel, length = (float(x) for x in (demand.reservation, demand.travel_cost, demand.distance))
     figure, [axes] = new_figure(1)
     place = ("place", np.linspace(0.0, length, 201), {"long_name": "Distance from outlet 1"})

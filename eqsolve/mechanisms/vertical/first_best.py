@@ -13,6 +13,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from eqsolve._fields import require_nonnegative, require_scalar
 from eqsolve._tables import fields_table
 from eqsolve.action import Action
 from eqsolve.equilibrium import Status
@@ -86,8 +87,9 @@ def first_best(market: VerticalMarket) -> FirstBest:
 def plan_at(market: VerticalMarket, price: Any, stock: Any) -> FirstBest:
     """What contracts need to know about a symmetric plan that was found elsewhere, taken for a solved one.
 
-    **Arguments:** `price` [money/unit] and `stock` [units]: numbers, the same at both outlets.
-    **Returns:** a `FirstBest` with this plan, for `terms`.
+    **Arguments:** `price` [money/unit] and `stock` [units]: numbers of zero or more, the same at both outlets.
+    **Returns:** a `FirstBest` with this plan, for `terms`; NaN where a traced number is negative.
+    **Errors:** `ValueError` for negative numbers and for several.
 
     >>> from eqsolve.demand import Uniform
     >>> from eqsolve.mechanisms.vertical import Contract, LinearDemand, VerticalMarket
@@ -97,6 +99,10 @@ def plan_at(market: VerticalMarket, price: Any, stock: Any) -> FirstBest:
     71.594
     """
     price, stock = (jnp.asarray(value, market.cost.dtype) for value in (price, stock))
+    for name, value in (("price", price), ("stock", stock)):
+        require_scalar(value, f"plan_at: {name}")
+        require_nonnegative(value, f"plan_at: {name}")
+    price, stock = (jnp.where(value >= 0, value, jnp.nan) for value in (price, stock))
     actions = {"price": price, "stock": stock}
     sales = expected_sales(market, *_both(actions).values())
     return FirstBest(

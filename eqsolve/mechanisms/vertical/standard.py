@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from eqsolve._fields import numbers_within
 from eqsolve.demand.finite import DiscreteTable
 from eqsolve.demand.uniform import Uniform
 from eqsolve.mechanisms.vertical.contract import Contract
@@ -30,15 +31,23 @@ def linear_market(
     **Arguments:** `substitution` $s$: in [0, 1). `spread` $h$ > 0 [units]. `spill`: the share of unserved customers who
     try the other outlet, in [0, 1]. `cost` >= 0 [money/unit]. `wholesale_price`: None for `cost`.
     **Returns:** a `VerticalMarket`; prices are at most $10 / (1 - s)$, at which equal outlets sell nothing.
-    **Errors:** as for its parts.
+    **Errors:** `ValueError` for numbers out of range; traced ones give NaN.
     **Source:** Krishnan and Winter (paper 003), section 3.1 with linear demand.
 
     >>> float(linear_market(0.5, 3.0, 0.2, 2.0).highest_price)
     20.0
     """
-    contract = Contract(cost if wholesale_price is None else wholesale_price)
-    demand = LinearDemand(SIZE, 1.0, substitution, spill, Uniform(-1.0 * spread, 2.0 * spread))
-    return VerticalMarket(demand, cost, contract, SIZE / (1.0 - substitution))
+    given = numbers_within(
+        "linear_market",
+        substitution=(substitution, 0.0, 1.0, "[)"),
+        spread=(spread, 0.0, jnp.inf, "()"),
+        spill=(spill, 0.0, 1.0, "[]"),
+        cost=(cost, 0.0, jnp.inf, "[)"),
+    )
+    shocks = Uniform(-given["spread"], 2.0 * given["spread"])
+    demand = LinearDemand(SIZE, 1.0, given["substitution"], given["spill"], shocks)
+    contract = Contract(given["cost"] if wholesale_price is None else wholesale_price)
+    return VerticalMarket(demand, given["cost"], contract, SIZE / (1.0 - given["substitution"]))
 
 
 def travel_market(
@@ -49,27 +58,34 @@ def travel_market(
     The number of shoppers is uncertain, $1 \pm$ `spread` times its mean with equal chances; the loyal groups' sizes are
     independent and uniform from half to one and a half times their mean.
 
-    **Arguments:** `travel_cost` $t$ > 0 [money/length]. `spread`: in [0, 1). `loyal_share`: of customers at price zero,
+    **Arguments:** `travel_cost` $t$ > 0 [money/length]. `spread`: in (0, 1). `loyal_share`: of customers at price zero,
     in [0, 1). `cost` >= 0 [money/unit]. `wholesale_price`: None for `cost`.
     **Returns:** a `VerticalMarket` with `SpatialDemand`.
-    **Errors:** as for its parts.
+    **Errors:** `ValueError` for numbers out of range; traced ones give NaN.
     **Source:** Krishnan and Winter (paper 003), section 3.4.
 
     >>> market = travel_market(6.0, 0.3, 0.5, 2.0)
     >>> float(market.demand.shoppers)
     5.0
     """
-    spread = jnp.asarray(spread, float)
-    shoppers = DiscreteTable(jnp.stack([1.0 - spread, 1.0 + spread]), [0.5, 0.5])
+    given = numbers_within(
+        "travel_market",
+        travel_cost=(travel_cost, 0.0, jnp.inf, "()"),
+        spread=(spread, 0.0, 1.0, "()"),
+        loyal_share=(loyal_share, 0.0, 1.0, "[)"),
+        cost=(cost, 0.0, jnp.inf, "[)"),
+    )
+    shoppers = DiscreteTable(jnp.stack([1.0 - given["spread"], 1.0 + given["spread"]]), [0.5, 0.5])
     demand = SpatialDemand(
         reservation=SIZE,
-        travel_cost=travel_cost,
+        travel_cost=given["travel_cost"],
         shocks=Uniform(0.5, 1.0),
         common=shoppers,
-        loyal=loyal_share / 2.0,
-        shoppers=SIZE * (1.0 - loyal_share),
+        loyal=given["loyal_share"] / 2.0,
+        shoppers=SIZE * (1.0 - given["loyal_share"]),
     )
-    return VerticalMarket(demand, cost, Contract(cost if wholesale_price is None else wholesale_price), SIZE)
+    contract = Contract(given["cost"] if wholesale_price is None else wholesale_price)
+    return VerticalMarket(demand, given["cost"], contract, SIZE)
 
 
 def contract_losses(market: VerticalMarket) -> dict[str, Array]:

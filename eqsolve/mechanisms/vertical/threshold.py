@@ -58,11 +58,15 @@ def existence_threshold(
     ...
     ValueError: existence_threshold: from 1.0 to 1.0 within 0.0001; give low < high and a tolerance above zero.
     """
+    if not callable(market):
+        raise TypeError(f"existence_threshold: market is {market!r}; give a function from a number to a market.")
+    if not all(isinstance(end, int | float) for end in (low, high)):
+        raise TypeError(f"existence_threshold: from {low!r} to {high!r}; give numbers.")
     if not low < high or not tolerance > 0:
         raise ValueError(
             f"existence_threshold: from {low} to {high} within {tolerance}; give low < high and a tolerance above zero."
         )
-    found = batch(lambda value: market(value).game(), task=lambda game: _verdict(game, search))
+    found = batch(lambda value: _market_of(market, value).game(), task=lambda game: _verdict(game, search))
 
     def certified(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         nash, certificate = found(values)
@@ -80,6 +84,13 @@ def existence_threshold(
         low, high = float(values[change - 1]), float(values[change])
         if high - low <= tolerance:
             return ExistenceThreshold(low, high, bool(holds[change]), float(regret[change - 1]), float(regret[change]))
+
+
+def _market_of(market: Callable[[Array], VerticalMarket], value: Array) -> VerticalMarket:
+    built = market(value)
+    if not isinstance(built, VerticalMarket):
+        raise TypeError(f"existence_threshold: market returns {built!r}; return a VerticalMarket.")
+    return built
 
 
 def _verdict(game: Game, search: Search | None) -> tuple[Equilibrium, Certificate]:

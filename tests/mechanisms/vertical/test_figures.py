@@ -1,5 +1,6 @@
 """Figures of paper 003: what they show is right."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from eqsolve.mechanisms.vertical import (
     deviation_gains,
     draw_deviations,
     draw_line,
+    existence_threshold,
     linear_market,
     plan_at,
     travel_market,
@@ -62,7 +64,7 @@ def test_marginal_shoppers_lie_where_their_gains_say():
     np.testing.assert_allclose(dots, [(2 / 3, 0.0), (0.5, 0.0), (7 / 12, 0.5)])
     beyond = draw_line(SpatialDemand(10.0, 3.0, Uniform(0.5, 1.0)), [6.0, 7.0])
     assert sum(len(line.get_xdata()) == 1 for line in beyond.axes[0].get_lines()) == 2  # outlet 1 reaches everybody
-    with pytest.raises(ValueError, match="prices has shape"):
+    with pytest.raises(ValueError, match=r"prices is 6\.0"):
         draw_line(SpatialDemand(10.0, 3.0, Uniform(0.5, 1.0)), 6.0)
 
 
@@ -73,3 +75,40 @@ def test_standard_markets_are_what_they_say():
     np.testing.assert_allclose(parts.level, 10 * 0.6 / 2, rtol=1e-6)  # shoppers, halved
     np.testing.assert_allclose(parts.slope, 10 * 0.4 / 2, rtol=1e-6)  # loyal customers at price zero
     assert market.demand.common.scenarios()[0].tolist() == [0.75, 1.25]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "match"),
+    [
+        ((1.0, 3.0, 0.2, 2.0), r"linear_market: substitution is 1.0; give a number in \[0, 1\)"),
+        ((0.5, 0.0, 0.2, 2.0), "linear_market: spread is 0.0"),
+        ((0.5, 3.0, 1.2, 2.0), "linear_market: spill is 1.2"),
+        ((0.5, 3.0, 0.2, np.nan), "linear_market: cost is nan"),
+        ((0.5, [3.0, 2.0], 0.2, 2.0), "linear_market: spread has shape"),
+    ],
+)
+def test_standard_markets_name_what_is_out_of_range(numbers, match):
+    with pytest.raises(ValueError, match=match):
+        linear_market(*numbers)
+
+
+def test_numbers_out_of_range_are_nan_where_they_are_traced():
+    highest = jax.jit(lambda s: linear_market(s, 3.0, 0.2, 2.0).highest_price)(1.5)
+    shoppers = jax.jit(lambda share: travel_market(6.0, 0.3, share, 2.0).demand.shoppers)(1.0)
+    assert np.isnan(highest)
+    assert np.isnan(shoppers)
+
+
+def test_misuse_is_named():
+    for wrong in ([6.0, np.nan], [6.0, -1.0], [np.inf, 6.0]):
+        with pytest.raises(ValueError, match="draw_line: prices is"):
+            draw_line(SpatialDemand(10.0, 3.0, Uniform(0.5, 1.0)), wrong)
+    with pytest.raises(TypeError, match="give a SpatialDemand"):
+        draw_line(linear_market(0.5, 3.0, 0.2, 2.0).demand, [5.0, 5.0])
+    with pytest.raises(ValueError, match=r"plan_at: price is -5\.0"):
+        plan_at(linear_market(0.5, 3.0, 0.2, 2.0), -5.0, 6.0)
+    for market, low in ((linear_market(0.5, 3.0, 0.2, 2.0), 0.1), (linear_market, "a")):
+        with pytest.raises(TypeError, match="existence_threshold"):
+            existence_threshold(market, low, 2.0)
+    with pytest.raises(TypeError, match="return a VerticalMarket"):
+        existence_threshold(lambda value: 3, 0.0, 1.0)

@@ -10,7 +10,7 @@ with $b = l$ where $l > 0$ and $b = 2 h_2 (k - a_1^+ / 2 h_1)$ elsewhere. So the
 form, and what is left is a cubic in $a_1$ between kinks, for which two Gauss nodes are exact.
 """
 
-from typing import NamedTuple, TypeGuard
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +28,7 @@ Values = Float[Array, "*points"]
 _POINTS, _SHARES = np.polynomial.legendre.leggauss(2)
 
 
-def is_by_parts(revenue: Revenue, shocks: JointDistribution) -> TypeGuard[Independent]:
+def is_by_parts(revenue: Revenue, shocks: JointDistribution) -> bool:
     """Whether the closed forms of this file apply."""
     if not isinstance(revenue, QuadraticRevenue) or not isinstance(shocks, Independent) or shocks.size != 2:
         return False
@@ -46,7 +46,7 @@ class Margins(NamedTuple):
     def of(revenue: Revenue, shocks: JointDistribution, cost: Each) -> "Margins":
         """Those of two divisions."""
         assert isinstance(revenue, QuadraticRevenue)
-        assert is_by_parts(revenue, shocks)
+        assert isinstance(shocks, Independent)
         first, last = zip(*(law.support() for law in shocks.marginals), strict=True)
         low, high = (revenue.scale * jnp.stack(ends) - cost for ends in (first, last))
         return Margins(jnp.broadcast_to(revenue.curvature, low.shape), low, high)

@@ -15,7 +15,13 @@ import eqsolve as eqs
 KINDS = {problem.kind for problem in PROBLEMS}
 # what every solver should solve is left to other tests; the kinds that set solvers apart run every day
 EVERYDAY = {"Newton": KINDS - {"regular"}, "BestReply": KINDS - {"regular", "corner"}}
-MANY = {problem.name for problem in QUADRATIC}  # up to a hundred actions: slow to certify
+# up to a hundred actions, or long to compile; other tests solve these against their closed forms
+MANY = {problem.name for problem in QUADRATIC} | {
+    "logit, huge market, tiny sensitivity",
+    "river basin",
+    "public good among fifty equals",
+    "hotelling quadratic, one firm serves everybody",
+}
 SAMPLE = ("saddle from a corner", "roof from a corner")  # of problems that tell the first-order methods from others
 FIRST_ORDER = ("Extragradient", "Anderson")
 

@@ -81,6 +81,7 @@ def test_near_the_bounds_values_and_derivatives_in_the_shape_keep_their_digits()
     assert_tail(Triangular, 0.75, x, {k: v[:, None] * orders for k, v in lower.items()}, rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_the_corners_of_the_shape():
     depth = np.array([0.5, 2.0**-20, 2.0**-50])
     # a side of no width: the density 2x ends at its height of 2, and the loss is h^2 (1 - h / 3) at h below the end

@@ -122,6 +122,7 @@ def test_orders_may_be_a_batch_over_the_same_draws():
     np.testing.assert_allclose(batch, single, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_joint_laws_give_one_number_per_component():
     law = MultivariateNormal([1.0, 2.0], [[4.0, 1.0], [1.0, 9.0]])
     for settings in ({}, {"antithetic": True}, {"control": demand_itself}):

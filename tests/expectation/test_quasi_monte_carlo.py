@@ -76,6 +76,7 @@ def test_the_error_falls_faster_than_that_of_random_draws_and_is_as_said(sequenc
         assert 0.7 < errors / rough < 1.4, name
 
 
+@pytest.mark.slow
 def test_joint_laws_and_derivatives():
     law = MultivariateNormal([1.0, 2.0], [[4.0, 1.0], [1.0, 9.0]])
     rule = QuasiMonteCarlo(key=KEY, points=2**12)
@@ -94,6 +95,7 @@ def test_joint_laws_and_derivatives():
     np.testing.assert_allclose(slopes[0], (Normal().sf(0.5), Normal().cdf(0.5)), atol=2e-4)
 
 
+@pytest.mark.slow
 def test_the_chunk_does_not_change_the_points_and_float32_stays_inside():
     law = Independent(Uniform(0.0, 1.0), Uniform(5.0, 1.0))
     found = [

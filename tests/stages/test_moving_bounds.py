@@ -61,6 +61,7 @@ def vector(found):
     return jnp.stack([found.actions["capacity"], found.actions["order"]])
 
 
+@pytest.mark.slow
 def test_a_capacity_that_bounds_the_order():
     def solve(params):
         def actions(params):

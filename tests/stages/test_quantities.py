@@ -101,6 +101,7 @@ def test_derivatives_pass_through_the_follower(solved, case, in_a, in_cost, in_c
     np.testing.assert_allclose(slopes["capacity"][i], in_capacity, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_certificates_let_the_follower_answer_and_reject_what_is_no_equilibrium():
     cournot = stacked([CASES["equal costs"][0]] * 4)
     wrong = np.array([(3.0, 3.0), (4.5, 2.5), (4.5, 11.0), (np.nan, 2.25)])

@@ -157,7 +157,7 @@ def test_fungible_first_best_at_five_correlations():
     close(use.price, want["shadow_price_rho0"])
 
 
-@pytest.mark.parametrize("name", ["C6", "D2", pytest.param("D5", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["D2", *(pytest.param(name, marks=pytest.mark.slow) for name in ("C6", "D5"))])
 def test_renegotiation(name):
     found, want = solved(name), RIGHTS[name]["expected"]
     np.testing.assert_allclose(found["slopes"], 0.0, atol=1e-8)
@@ -327,6 +327,7 @@ def root_with_uniform_shocks():
     return CapacityEnvironment(RootRevenue(given["theta"]), want["c"], Independent(*laws), use="literal"), case
 
 
+@pytest.mark.slow
 def test_nash_with_continuous_shocks():
     environment, case = root_with_uniform_shocks()
     want = case["expected"]

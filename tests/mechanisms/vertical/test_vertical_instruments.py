@@ -75,6 +75,7 @@ def test_payoffs_in_every_scenario():
     assert found["rewarded"][1, 1] == 0.0  # a target beyond the stock
 
 
+@pytest.mark.slow
 def test_slopes_and_externalities_against_finite_differences():
     step, actions = 1e-5, np.array([7.3, 8.1, 6.2, 5.3])
     terms = {"flexibility": [0.35, 0.5], "rebate_from": [4.0, 6.0], "wholesale_price": [3.0, 2.6]}

@@ -33,7 +33,7 @@ def deviation_gains(
     >>> from eqsolve.mechanisms.vertical import linear_market, plan_at
     >>> market = linear_market(0.5, 3.0, 0.2, 2.0)
     >>> plan = plan_at(market, 10.886, 6.287)
-    >>> prices, gains = deviation_gains(market, plan, Contract(4.0), prices=[8.0, 10.886])
+    >>> prices, gains = deviation_gains(market, plan, Contract(2.0), prices=[8.0, 10.886])
     >>> bool(gains[0] > gains[1])
     True
     """

@@ -59,8 +59,6 @@ SHOCKS = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
 QUADRATIC = QuadraticRevenue([10.0, 8.0], 0.5)
 ENVIRONMENT = CapacityEnvironment(QUADRATIC, 3.0, SHOCKS)
 GAME = CapacityGame(ENVIRONMENT, 0.5)
-
-
 LAW = Uniform(0.9, 0.2)
 
 

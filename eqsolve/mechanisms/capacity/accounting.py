@@ -36,15 +36,18 @@ def discount_factors(rate: Any, periods: int) -> PerPeriod:
 
     **Arguments:** `rate` $r$: cost of capital per period, >= 0. `periods` $T$: at least 1.
     **Returns:** shape `[T]`.
-    **Errors:** `ValueError` for a negative rate (NaN where traced) or a number of periods below one.
+    **Errors:** `ValueError` for a rate that is negative (NaN where traced) or not one number, or a number of periods
+    that is not whole or below one.
     **Source:** Dutta and Reichelstein (paper 002), section 2.
 
     >>> [round(float(factor), 4) for factor in discount_factors(0.25, 2)]
     [0.8, 0.64]
     """
     (rate,) = as_fields("discount_factors", rate=rate).values()
+    require_scalar(rate, "discount_factors: rate")
     require_nonnegative(rate, "discount_factors: rate")
-    return jnp.where(rate >= 0, jnp.exp(-_times(periods, rate.dtype) * jnp.log1p(rate)), jnp.nan)
+    times = _times(whole_periods(periods, "discount_factors"), rate.dtype)
+    return jnp.where(rate >= 0, jnp.exp(-times * jnp.log1p(rate)), jnp.nan)
 
 
 def user_cost(price: Any, rate: Any, life: Any) -> Scalar:
@@ -68,11 +71,12 @@ def user_cost(price: Any, rate: Any, life: Any) -> Scalar:
     >>> round(float(user_cost(100.0, 0.08, 5)), 4), round(float(user_cost(1.0, 0.1, [1.0, 0.8])), 5)
     (25.0456, 0.63684)
     """
-    fields = as_fields("user_cost", price=price, rate=rate, life=_profile(life))
+    fields = as_fields("user_cost", price=price, rate=rate, life=_profile(life, "user_cost: life"))
+    require_scalar(fields["price"], "user_cost: price")
     require_nonnegative(fields["price"], "user_cost: price")
     _require_benefits(fields["life"], "user_cost: life")
     worth = jnp.sum(discount_factors(fields["rate"], fields["life"].shape[0]) * fields["life"])
-    sound = (fields["price"] >= 0) & (worth > 0)
+    sound = (fields["price"] >= 0) & (worth > 0) & jnp.all(fields["life"] >= 0)
     return jnp.where(sound, fields["price"] / jnp.where(worth > 0, worth, 1.0), jnp.nan)
 
 
@@ -109,7 +113,8 @@ def unit_cost(price: Any, rate: Any, periods: int, variable_cost: Any) -> UnitCo
     (37.046, 32.0, 5.046)
     """
     fields = as_fields("unit_cost", price=price, rate=rate, variable_cost=variable_cost)
-    user = user_cost(fields["price"], fields["rate"], periods)
+    require_scalar(fields["variable_cost"], "unit_cost: variable_cost")
+    user = user_cost(fields["price"], fields["rate"], whole_periods(periods, "unit_cost"))
     times = _times(periods, user.dtype)
     lost = jnp.sum(-jnp.expm1(-times * jnp.log1p(fields["rate"])))  # T less the sum of discount factors
     plain = fields["price"] / periods
@@ -205,7 +210,7 @@ def annuity(rate: Any, periods: int) -> DepreciationSchedule:
     >>> [round(float(charge), 4) for charge in annuity(0.1, 5).charges]
     [0.2638, 0.2638, 0.2638, 0.2638, 0.2638]
     """
-    return relative_benefit(_profile(periods), rate)
+    return relative_benefit([1.0] * whole_periods(periods, "annuity"), rate)
 
 
 def straight_line(rate: Any, periods: int) -> DepreciationSchedule:
@@ -219,7 +224,8 @@ def straight_line(rate: Any, periods: int) -> DepreciationSchedule:
     >>> [round(float(charge), 4) for charge in straight_line(0.1, 5).charges]
     [0.3, 0.28, 0.26, 0.24, 0.22]
     """
-    return DepreciationSchedule([share / periods for share in _profile(periods)], rate)
+    length = whole_periods(periods, "straight_line")
+    return DepreciationSchedule([1.0 / length] * length, rate)
 
 
 def relative_benefit(benefits: Any, rate: Any) -> DepreciationSchedule:
@@ -246,16 +252,19 @@ def relative_benefit(benefits: Any, rate: Any) -> DepreciationSchedule:
 
 def _times(periods: int, dtype: Any) -> PerPeriod:
     """The periods 1 to T as numbers."""
-    return jnp.arange(1, len(_profile(periods)) + 1, dtype=dtype)
+    return jnp.arange(1, periods + 1, dtype=dtype)
 
 
-def _profile(life: Any) -> Any:
+def whole_periods(periods: Any, what: str, least: int = 1) -> int:
+    """`periods` as a whole number of at least `least`; raises where it is none."""
+    if not isinstance(periods, int | np.integer) or isinstance(periods, bool) or periods < least:
+        raise ValueError(f"{what}: the number of periods is {periods!r}; give a whole number, {least} or more.")
+    return int(periods)
+
+
+def _profile(life: Any, what: str) -> Any:
     """A life given as a number of periods, written out; plain numbers, which take the precision of what they meet."""
-    if not isinstance(life, (int, np.integer)):
-        return life
-    if isinstance(life, bool) or life < 1:
-        raise ValueError(f"The number of periods is {life!r}; give a whole number, one or more.")
-    return [1.0] * int(life)
+    return [1.0] * whole_periods(life, what) if np.ndim(life) == 0 else life
 
 
 def _require_benefits(benefits: Array, what: str) -> None:

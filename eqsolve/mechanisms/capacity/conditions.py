@@ -56,6 +56,7 @@ def interior_margin(environment: CapacityEnvironment, capacity: Any) -> Each:
     **Source:** Dutta and Reichelstein (paper 002), proof of Proposition 2, "provided that q_i* > 0" (ERRATA.md).
     """
     states, possible = _extreme_states(environment)
+    capacity = environment.shared_capacity(capacity)
     price = shadow_price(environment.revenue, environment.variable_cost, capacity, states)
     first = environment.revenue.marginal(jnp.zeros_like(states), states) - environment.variable_cost
     margin = jnp.where(possible, first - price[:, None], jnp.inf)
@@ -69,6 +70,7 @@ def scarcity(environment: CapacityEnvironment, capacity: Any) -> Number:
     else:
         low, high = shock_ends(environment.shocks)
         states, possible = jnp.stack([low, high]), jnp.ones((2, 1), bool)
+    capacity = environment.shared_capacity(capacity)
     price = shadow_price(environment.revenue, environment.variable_cost, capacity, states)
     return environment.checked(jnp.min(jnp.where(possible[:, 0], price, jnp.inf)))
 

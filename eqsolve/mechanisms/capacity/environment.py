@@ -113,6 +113,12 @@ class CapacityEnvironment(eqx.Module):
         value = jnp.asarray(capacity, self.capacity_cost.dtype)
         return per_entry(value, self.divisions, "capacity")
 
+    def shared_capacity(self, capacity: Any) -> Number:
+        """`capacity` as one number for all divisions together."""
+        value = jnp.asarray(capacity, self.capacity_cost.dtype)
+        require_scalar(value, "shared capacity")
+        return value
+
 
 def joint_states(environment: CapacityEnvironment, capacity: Number) -> Nodes:
     """Shocks `[nodes, divisions]` and weights, cut where the use of this much shared capacity changes its kind.
@@ -156,21 +162,24 @@ def expected_shadow_price(environment: CapacityEnvironment, capacity: Any) -> Nu
     """E S: what one more unit of shared capacity is expected to earn [money/unit].
 
     **Arguments:** `capacity`: >= 0 [units], one number.
+    **Returns:** NaN for negative capacity.
+    **Errors:** `ValueError` for more than one number.
     **Derivatives:** all, to second order.
     **Source:** Dutta and Reichelstein (paper 002), Lemma 2; (paper 001), equation (12).
     """
-    return _SHARED_PRICE(environment, jnp.asarray(capacity, environment.capacity_cost.dtype))
+    return _SHARED_PRICE(environment, environment.shared_capacity(capacity))
 
 
 def expected_shared_value(environment: CapacityEnvironment, capacity: Any) -> Number:
     """E M: what shared capacity is expected to earn net of variable cost [money]; as for `expected_shadow_price`."""
-    return _SHARED_VALUE(environment, jnp.asarray(capacity, environment.capacity_cost.dtype))
+    return _SHARED_VALUE(environment, environment.shared_capacity(capacity))
 
 
 def expected_own_price(environment: CapacityEnvironment, capacity: Any) -> Each:
     """E dCM_i/dk_i: what one more unit of its own is expected to earn every division [money/unit].
 
     **Arguments:** `capacity`: >= 0 [units], one per division.
+    **Returns:** NaN for negative capacity.
     **Derivatives:** all, to second order.
     """
     return _OWN_PRICE(environment, environment.own_capacity(capacity))

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from eqsolve._fields import as_fields, require_values
 from eqsolve.mechanisms.capacity.first_best import dedicated_capacity, fungible_capacity
 from eqsolve.mechanisms.capacity.renegotiation import CapacityGame, reaction_curve
 from eqsolve.mechanisms.capacity.volatility import CapitalisedCost, capitalised_cost
@@ -24,9 +25,12 @@ def volatility_curves(
     """Half-widths of the shock from zero to the largest allowed, and capacities and profits there.
 
     **Arguments:** as for `capitalised_cost`, the paper's by default. `points`: how many half-widths.
+    **Errors:** `ValueError` that names the argument.
     **Source:** Dutta and Reichelstein (paper 002), appendix B, Figures 5 and 6.
     """
-    half_width = jnp.linspace(0.0, mean - w, points)
+    room = as_fields("volatility_curves", room=mean - w)["room"]
+    require_values(room, lambda x: np.isfinite(x) & (x >= 0), "volatility_curves: mean less w", "give a mean above w")
+    half_width = jnp.linspace(0.0, room, points)
     return half_width, capitalised_cost(c, w, mean, curvature, half_width)
 
 
@@ -63,7 +67,7 @@ def plot_replies(game: CapacityGame, points: int = 41) -> "Figure":
 
     **Arguments:** `game` of two divisions, concrete. `points`: how many capacities per curve.
     **Errors:** `ImportError` that names the extra where xarray or matplotlib is missing.
-    **Source:** Dutta and Reichelstein (paper 002), equation (21) and Figure 3.
+    **Source:** Dutta and Reichelstein (paper 002), equation (21) and Figure 4.
     """
     top = float(fungible_capacity(game.environment).capacity)
     grid = jnp.linspace(0.0, top, points)

@@ -90,7 +90,7 @@ def dedicated_levels(environment: CapacityEnvironment, price: Each) -> Each:
     root = falling_root(lambda k: expected_own_price(still, k) - at, start, enough(still, at))
     worth = expected_own_price(still, start) > at
     found = polished(lambda k: expected_own_price(environment, k) - price, jnp.where(worth, root, 1.0))
-    return environment.checked(jnp.where(worth, found, 0.0))
+    return environment.checked(jnp.where(worth, jnp.maximum(found, 0.0), 0.0))  # below zero only by rounding
 
 
 def fungible_capacity(environment: CapacityEnvironment, price: Any = None) -> FungiblePlan:
@@ -132,4 +132,4 @@ def fungible_level(environment: CapacityEnvironment, price: Number) -> Number:
     root = falling_root(lambda k: expected_shadow_price(still, k) - at, start, most)
     worth = expected_shadow_price(still, start) > at
     found = polished(lambda k: expected_shadow_price(environment, k) - price, jnp.where(worth, root, 1.0))
-    return environment.checked(jnp.where(worth, found, 0.0))
+    return environment.checked(jnp.where(worth, jnp.maximum(found, 0.0), 0.0))

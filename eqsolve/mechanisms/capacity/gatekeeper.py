@@ -10,6 +10,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from eqsolve._fields import per_entry
 from eqsolve.mechanisms.capacity.environment import expected_own_value, expected_shared_value
 from eqsolve.mechanisms.capacity.first_best import dedicated_levels, fungible_capacity
 from eqsolve.mechanisms.capacity.renegotiation import CapacityGame, best_reply
@@ -76,7 +77,8 @@ def gatekeeper_contract(game: CapacityGame, gatekeeper: int = 0, default: Any = 
     cost = environment.capacity_cost
     best = fungible_capacity(environment)
     own = dedicated_levels(environment, jnp.broadcast_to(cost, (2,)))[gatekeeper]
-    capacity = jnp.stack([own, best.capacity - own])[jnp.asarray([gatekeeper, client])]
+    left = jnp.maximum(best.capacity - own, 0.0)  # below zero only by rounding, where the client gets nothing
+    capacity = jnp.stack([own, left])[jnp.asarray([gatekeeper, client])]
     before_payment = owner_profit(game, gatekeeper, capacity)
     if default is None:
         none = jnp.zeros_like(capacity)
@@ -84,7 +86,8 @@ def gatekeeper_contract(game: CapacityGame, gatekeeper: int = 0, default: Any = 
         default_capacity = none.at[gatekeeper].set(best_reply(at_cost, gatekeeper, none))
         default_profit = owner_profit(game, gatekeeper, default_capacity)
     else:
-        default_profit = environment.own_capacity(default)
+        given = jnp.asarray(default, before_payment.dtype)
+        default_profit = per_entry(given, 2, "gatekeeper_contract: default")
         default_capacity = jnp.full_like(default_profit, jnp.nan)
     gain = best.profit - jnp.sum(default_profit)
     profit = default_profit + game.share * gain

@@ -20,7 +20,7 @@ from eqsolve.mechanisms.capacity.lifetime import (
     dedicated_optimum,
     net_present_value,
 )
-from eqsolve.mechanisms.capacity.transfer_rules import TransferRule
+from eqsolve.mechanisms.capacity.transfer_rules import TransferRule, require_rule
 
 Scalar = Float[Array, ""]
 PerPeriod = Float[Array, " periods"]
@@ -83,8 +83,7 @@ def goal_congruence(division: LifetimeDivision, rule: TransferRule, tolerance: A
     >>> [bool(goal_congruence(division, rule(division)).congruent) for rule in (two_part, relative_benefit_two_part)]
     [False, True]
     """
-    if not isinstance(rule, TransferRule):
-        raise TypeError(f"rule is {rule!r}; give a TransferRule, such as two_part(division).")
+    require_rule(rule, division)
     best = dedicated_optimum(division)
     given = jnp.finfo(best.capacity.dtype).eps ** 0.4 * best.capacity if tolerance is None else tolerance
     return _congruence(division, rule, best, jnp.asarray(given, best.capacity.dtype))

@@ -6,6 +6,7 @@ period. This falls in $k$, so whatever a capacity is chosen for, with any weight
 root or an interval.
 """
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 import equinox as eqx
@@ -18,7 +19,7 @@ from eqsolve._fields import as_fields, per_entry, require_nonnegative, require_p
 from eqsolve.demand.distribution import Distribution
 from eqsolve.demand.finite import FiniteDemand
 from eqsolve.expectation.gauss import split_levels
-from eqsolve.mechanisms.capacity.accounting import discount_factors, user_cost
+from eqsolve.mechanisms.capacity.accounting import discount_factors, user_cost, whole_periods
 from eqsolve.mechanisms.capacity.revenue import Revenue
 from eqsolve.mechanisms.newsvendor._roots import bisected
 
@@ -321,6 +322,8 @@ def dedicated_optimum(division: LifetimeDivision) -> DedicatedOptimum:
 
 
 def _laws(shocks: Any) -> tuple[Distribution, ...]:
+    if not isinstance(shocks, Distribution | Iterable):
+        raise TypeError(f"LifetimeDivision.shocks is {shocks!r}; give a Distribution, or one for each period.")
     laws = (shocks,) if isinstance(shocks, Distribution) else tuple(shocks)
     for i, law in enumerate(laws):
         if not isinstance(law, Distribution) or (law.discrete and not isinstance(law, FiniteDemand)):
@@ -338,7 +341,8 @@ def _laws(shocks: Any) -> tuple[Distribution, ...]:
 def _periods(periods: int | None, *given: Any) -> int:
     """The one number of periods that all arguments agree on."""
     *arrays, laws = given
-    lengths = {array.shape[0] for array in arrays if array.ndim} | ({periods} if periods is not None else set())
+    lengths = {array.shape[0] for array in arrays if array.ndim}
+    lengths |= set() if periods is None else {whole_periods(periods, "LifetimeDivision.periods")}
     lengths |= {len(laws)} if len(laws) > 1 else {law.shape[0] for law in laws if law.shape}
     if len(lengths) != 1:
         raise ValueError(

@@ -65,7 +65,7 @@ def corrective_price(game: CapacityGame) -> CorrectivePrice:
     # where even all of it is worth more to one division than nothing to the other, one has it all
     none, all_of_it = gap(still, whole, start) <= 0, gap(still, whole, whole) >= 0
     inner = polished(lambda first: gap(game, total, first), jnp.where(none | all_of_it, whole / 2, root))
-    first = jnp.where(none, 0.0, jnp.where(all_of_it, total, inner))
+    first = jnp.where(none, 0.0, jnp.where(all_of_it, total, jnp.clip(inner, 0.0, total)))  # beyond only by rounding
     price = jnp.max(prices(game, total, first))
     return CorrectivePrice(price, price - environment.capacity_cost, jnp.stack([first, total - first]))
 

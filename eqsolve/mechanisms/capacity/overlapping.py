@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from eqsolve._fields import as_fields, require_nonnegative, require_vector
-from eqsolve.mechanisms.capacity.accounting import DepreciationSchedule
+from eqsolve._fields import as_fields, require_nonnegative, require_scalar, require_values, require_vector
+from eqsolve.mechanisms.capacity.accounting import DepreciationSchedule, whole_periods
 
 Scalar = Float[Array, ""]
 PerPeriod = Float[Array, " periods"]
@@ -82,17 +82,24 @@ def reshuffling_cost(price: Any, rate: Any, profile: Any, terms: int) -> Scalar:
     $c = (1 + r) v \sum_n \gamma^n b_n$, which for the profile $(1, \beta)$ is $(1 + r) v \sum_n (-\gamma \beta)^n$. The
     sum tends to `user_cost` for profiles that do not rise, with interest.
 
-    **Arguments:** `price` $v$ [money/unit]. `rate` $r$. `profile` $x_s$ with $x_1 = 1$, shape `[life]`. `terms`: how
-    many purchases are followed.
+    **Arguments:** `price` $v$ >= 0 [money/unit]. `rate` $r$ >= 0. `profile` $x_s$ >= 0 with $x_1 = 1$, shape `[life]`.
+    `terms`: how many later purchases are followed, one per period.
     **Returns:** the cost [money/unit], paid at the end of the period.
+    **Errors:** `ValueError` that names the argument; traced values out of range give NaN.
     **Source:** paper 001, section 3.1, for any life.
 
     >>> round(float(reshuffling_cost(1.0, 0.25, [1.0, 0.5], 60)), 5)
     0.89286
     """
     fields = as_fields("reshuffling_cost", price=price, rate=rate, profile=profile)
-    profile, growth = fields["profile"], 1 + fields["rate"]
+    price, rate, profile = fields.values()
+    for name in ("price", "rate"):
+        require_scalar(fields[name], f"reshuffling_cost: {name}")
+        require_nonnegative(fields[name], f"reshuffling_cost: {name}")
     require_vector(profile, "reshuffling_cost: profile")
+    require_nonnegative(profile, "reshuffling_cost: profile")
+    require_values(profile[:1], lambda x: x == 1, "reshuffling_cost: profile", "divide all by it, so that it is 1")
+    terms, growth = whole_periods(terms, "reshuffling_cost: terms", least=0), 1 + rate
     older = profile[1:]
 
     def buy(past: Array, _: None) -> tuple[Array, Scalar]:
@@ -102,7 +109,8 @@ def reshuffling_cost(price: Any, rate: Any, profile: Any, terms: int) -> Scalar:
 
     first = jnp.concatenate([jnp.ones(1, profile.dtype), jnp.zeros_like(older[1:])]) / growth
     _, later = jax.lax.scan(buy, first[: older.size], None, length=terms)
-    return growth * fields["price"] * (1 + jnp.sum(later))
+    sound = (price >= 0) & (rate >= 0) & jnp.all(profile >= 0) & (profile[0] == 1)
+    return jnp.where(sound, growth * price * (1 + jnp.sum(later)), jnp.nan)
 
 
 def _by_age(bought: PerPeriod, per_age: Float[Array, " life"]) -> PerPeriod:

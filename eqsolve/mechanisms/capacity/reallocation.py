@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from eqsolve._fields import require_broadcast
 from eqsolve._tangents import pushed_forward
 from eqsolve.mechanisms.capacity._root import falling_root
 from eqsolve.mechanisms.capacity.revenue import Revenue
@@ -48,7 +49,8 @@ def reallocate(revenue: Revenue, variable_cost: Any, capacity: Any, shock: Any) 
     - `variable_cost`: >= 0 [money/unit], one number, or one per division.
     - `capacity`: >= 0 [units], shape `[...]`; `shock`: shape `[..., divisions]`.
 
-    **Returns:** an `Allocation`. NaN for negative capacity.
+    **Returns:** an `Allocation`. NaN for negative capacity or variable cost.
+    **Errors:** `TypeError` or `ValueError` for what is no revenue, or shapes that do not fit.
     **Derivatives:** of the value, in capacity, shocks and all parameters, by the envelope theorem; second ones, and
     first ones of prices and quantities, almost everywhere.
     **Source:** Dutta and Reichelstein (paper 002), equations (10) to (13); (paper 001), equations (10) and (11).
@@ -58,7 +60,7 @@ def reallocate(revenue: Revenue, variable_cost: Any, capacity: Any, shock: Any) 
     >>> shared.quantity.tolist(), shared.price.tolist()
     ([[2.0, 0.0], [7.0, 3.0], [10.0, 6.0]], [8.0, 3.0, 0.0])
     """
-    revenue, cost, capacity, shock = _arguments(revenue, variable_cost, capacity, shock)
+    cost, capacity, shock = _arguments("reallocate", revenue, variable_cost, capacity, shock)
     price = _price((revenue, cost, shock), capacity)
     return Allocation(
         _quantity(revenue, cost, capacity, shock, price), price, _shared_value((revenue, cost, shock), capacity)
@@ -67,13 +69,13 @@ def reallocate(revenue: Revenue, variable_cost: Any, capacity: Any, shock: Any) 
 
 def shadow_price(revenue: Revenue, variable_cost: Any, capacity: Any, shock: Any) -> State:
     """The shadow price S of shared capacity [money/unit]; arguments as for `reallocate`."""
-    revenue, cost, capacity, shock = _arguments(revenue, variable_cost, capacity, shock)
+    cost, capacity, shock = _arguments("shadow_price", revenue, variable_cost, capacity, shock)
     return _price((revenue, cost, shock), capacity)
 
 
 def shared_value(revenue: Revenue, variable_cost: Any, capacity: Any, shock: Any) -> State:
     """What shared capacity earns net of variable cost, M [money]; arguments as for `reallocate`."""
-    revenue, cost, capacity, shock = _arguments(revenue, variable_cost, capacity, shock)
+    cost, capacity, shock = _arguments("shared_value", revenue, variable_cost, capacity, shock)
     return _shared_value((revenue, cost, shock), capacity)
 
 
@@ -82,11 +84,11 @@ def own_quantity(revenue: Revenue, variable_cost: Any, capacity: Any, shock: Any
 
     **Arguments:** as for `reallocate`, with `capacity` of shape `[..., divisions]`. `use`: "efficient", as much as it
     wants, or "literal", all of it.
+    **Returns:** one entry per division. NaN for negative capacity or variable cost.
+    **Errors:** `TypeError` or `ValueError` for what is no revenue, shapes that do not fit, or another `use`.
     """
-    cost, capacity, shock = _broadcast(revenue, variable_cost, capacity, shock)
-    if use == "literal":
-        return capacity
-    return jnp.minimum(revenue.inverse_marginal(cost, shock), capacity)
+    cost, capacity, shock = _own_arguments("own_quantity", revenue, variable_cost, capacity, shock, use)
+    return _own_quantity(revenue, cost, capacity, shock, use)
 
 
 def own_price(revenue: Revenue, variable_cost: Any, capacity: Any, shock: Any, use: Use = "efficient") -> Each:
@@ -94,7 +96,7 @@ def own_price(revenue: Revenue, variable_cost: Any, capacity: Any, shock: Any, u
 
     **Source:** Dutta and Reichelstein (paper 002), proof of Lemma 1: dCM/dk = max(R'(k) - w, 0).
     """
-    cost, capacity, shock = _broadcast(revenue, variable_cost, capacity, shock)
+    cost, capacity, shock = _own_arguments("own_price", revenue, variable_cost, capacity, shock, use)
     return _own_price(revenue, cost, capacity, shock, use)
 
 
@@ -108,7 +110,7 @@ def own_value(revenue: Revenue, variable_cost: Any, capacity: Any, shock: Any, u
     >>> [float(own_value(revenue, 0.0, 12.0, 1.0, use)) for use in ("efficient", "literal")]
     [50.0, 48.0]
     """
-    cost, capacity, shock = _broadcast(revenue, variable_cost, capacity, shock)
+    cost, capacity, shock = _own_arguments("own_value", revenue, variable_cost, capacity, shock, use)
     return _own_value((revenue, cost, shock), capacity, use)
 
 
@@ -140,14 +142,14 @@ def _shared_rule(primals: tuple[Given, State], tangents: tuple[Any, State | None
 @eqx.filter_custom_jvp
 def _own_value(given: Given, capacity: Each, use: Use) -> Each:
     revenue, cost, shock = given
-    return _margin(given, own_quantity(revenue, cost, capacity, shock, use))
+    return _margin(given, _own_quantity(revenue, cost, capacity, shock, use))
 
 
 @_own_value.def_jvp
 def _own_rule(primals: tuple[Given, Each, Use], tangents: tuple[Any, Each | None, None]) -> tuple[Each, Each]:
     given, capacity, use = primals
     revenue, cost, shock = given
-    quantity = own_quantity(revenue, cost, capacity, shock, use)
+    quantity = _own_quantity(revenue, cost, capacity, shock, use)
     slope = _own_price(revenue, cost, capacity, shock, use)
     value = _own_value(given, capacity, use)
     return _envelope(lambda given: _margin(given, quantity), value, slope, given, tangents[:2])
@@ -170,6 +172,10 @@ def _margin(given: Given, quantity: Each) -> Each:
 
 def _earned(given: Given, quantity: Each) -> State:
     return jnp.sum(_margin(given, quantity), axis=-1)
+
+
+def _own_quantity(revenue: Revenue, cost: Each, capacity: Each, shock: Each, use: Use) -> Each:
+    return capacity if use == "literal" else jnp.minimum(revenue.inverse_marginal(cost, shock), capacity)
 
 
 def _own_price(revenue: Revenue, cost: Each, capacity: Each, shock: Each, use: Use) -> Each:
@@ -244,26 +250,41 @@ def finite(slope: Array) -> Array:
     return jnp.clip(slope, -huge, huge)
 
 
-def _arguments(revenue: Revenue, cost: Any, capacity: Any, shock: Any) -> tuple[Revenue, Each, State, Each]:
+def _arguments(owner: str, revenue: Revenue, cost: Any, capacity: Any, shock: Any) -> tuple[Each, State, Each]:
     """Arrays that broadcast; a variable cost that all share keeps a last axis of one entry, for closed forms."""
-    if not isinstance(revenue, Revenue):
-        raise TypeError(f"revenue is {revenue!r}; give a Revenue, such as QuadraticRevenue([10.0, 8.0], 0.5).")
-    dtype = jnp.result_type(*jax.tree.leaves(revenue))
-    cost, capacity, shock = (jnp.asarray(value, dtype) for value in (cost, capacity, shock))
+    cost, capacity, shock = _arrays(owner, revenue, cost, capacity, shock)
     if shock.ndim == 0:
-        raise ValueError("shock is one number; give one entry per division along the last axis.")
+        raise ValueError(f"{owner}: shock is one number; give one entry per division along the last axis.")
     if revenue.divisions not in (1, shock.shape[-1]):
         raise ValueError(
-            f"shock has {shock.shape[-1]} entries along its last axis, revenue {revenue.divisions} divisions; give one"
-            " shock per division."
+            f"{owner}: shock has {shock.shape[-1]} entries along its last axis, revenue {revenue.divisions} divisions;"
+            " give one shock per division."
         )
     cost = jnp.atleast_1d(cost)
-    states = jnp.broadcast_shapes(shock.shape[:-1], capacity.shape, cost.shape[:-1])
-    return revenue, cost, jnp.broadcast_to(capacity, states), jnp.broadcast_to(shock, (*states, shock.shape[-1]))
+    if cost.shape[-1] not in (1, shock.shape[-1]):
+        raise ValueError(
+            f"{owner}: variable_cost has {cost.shape[-1]} entries along its last axis, shock {shock.shape[-1]}; give"
+            " one number, or one per division."
+        )
+    shapes = {"capacity": capacity.shape, "shock": shock.shape[:-1], "variable_cost": cost.shape[:-1]}
+    require_broadcast(f"{owner}, but for the axis of divisions", **shapes)
+    states = jnp.broadcast_shapes(*shapes.values())
+    possible = (capacity >= 0) & jnp.all(cost >= 0, axis=-1)
+    capacity = jnp.broadcast_to(jnp.where(possible, capacity, jnp.nan), states)
+    return cost, capacity, jnp.broadcast_to(shock, (*states, shock.shape[-1]))
 
 
-def _broadcast(revenue: Revenue, *values: Any) -> tuple[Each, ...]:
-    dtype = jnp.result_type(*jax.tree.leaves(revenue))
+def _own_arguments(owner: str, revenue: Revenue, cost: Any, capacity: Any, shock: Any, use: Use) -> tuple[Each, ...]:
+    require_use(use, f"{owner}: use")
+    cost, capacity, shock = _arrays(owner, revenue, cost, capacity, shock)
     shape = (revenue.divisions,) if revenue.divisions > 1 else ()
-    arrays = [jnp.asarray(value, dtype) for value in values]
-    return tuple(jnp.broadcast_arrays(*arrays, jnp.zeros(shape, dtype)))[:-1]
+    require_broadcast(owner, variable_cost=cost.shape, capacity=capacity.shape, shock=shock.shape, revenue=shape)
+    cost, capacity, shock, _ = jnp.broadcast_arrays(cost, capacity, shock, jnp.zeros(shape))
+    return cost, jnp.where((capacity >= 0) & (cost >= 0), capacity, jnp.nan), shock
+
+
+def _arrays(owner: str, revenue: Revenue, *values: Any) -> list[Array]:
+    if not isinstance(revenue, Revenue):
+        raise TypeError(f"{owner}: revenue is {revenue!r}; give a Revenue, such as QuadraticRevenue([10.0, 8.0], 0.5).")
+    dtype = jnp.result_type(*jax.tree.leaves(revenue))
+    return [jnp.asarray(value, dtype) for value in values]

@@ -33,6 +33,7 @@ from eqsolve.mechanisms.capacity.environment import (
 )
 from eqsolve.mechanisms.capacity.first_best import fungible_capacity
 from eqsolve.mechanisms.capacity.reallocation import finite, own_value, reallocate
+from eqsolve.mechanisms.capacity.revenue import require_division
 from eqsolve.mechanisms.newsvendor._roots import polished
 from eqsolve.solve import solve_nash
 
@@ -87,6 +88,7 @@ class CapacityGame(eqx.Module):
         self.environment = fields["environment"]
         share = fields["share"]
         if share.ndim == 0 and n == 2:
+            require_values(share, lambda x: (x >= 0) & (x <= 1), f"{owner}.share", "give a number from 0 to 1")
             share = jnp.stack([share, 1 - share])
         if share.shape != (n,):
             raise ValueError(f"{owner}.share has shape {share.shape}; give {n} shares, one per division.")
@@ -101,15 +103,20 @@ class CapacityGame(eqx.Module):
         require_values(jnp.sum(self.share), lambda x: np.abs(x - 1) <= slack, "The sum of CapacityGame.share", wanted)
         require_positive(self.charge, "CapacityGame.charge")
 
+    @property
+    def checked(self) -> "CapacityGame":
+        """The same game, or NaN throughout where a traced value is out of range."""
+        shares = jnp.all(self.share >= 0) & (jnp.abs(jnp.sum(self.share) - 1) <= 1e-3)
+        valid = shares & jnp.all(self.charge > 0) & self.environment.valid
+        return jax.tree.map(lambda leaf: jnp.where(valid, leaf, jnp.nan), self)
+
     def game(self) -> Game:
         """The game of capacities, one action "capacity" with an entry per division.
 
         Capacities are bounded by 0 and by more than any best reply to nothing, or first best.
         """
-        shares = jnp.all(self.share >= 0) & (jnp.abs(jnp.sum(self.share) - 1) <= 1e-3)
-        valid = shares & jnp.all(self.charge > 0) & self.environment.valid
         return Game(
-            jax.tree.map(lambda leaf: jnp.where(valid, leaf, jnp.nan), self),
+            self.checked,
             actions=[Action("capacity", (len(self.names),), self.names)],
             bounds=capacity_bounds,
             expected=capacity_outcomes,
@@ -177,7 +184,7 @@ def negotiate(game: CapacityGame, capacity: Any, shock: Any) -> Negotiation:
     """What divisions with these rights agree on when the shock is known.
 
     **Arguments:** `game`. `capacity`: rights >= 0 [units], shape `[divisions]`. `shock`: shape `[..., divisions]`.
-    **Returns:** a `Negotiation`; payments sum to zero.
+    **Returns:** a `Negotiation`; payments sum to zero. NaN for rights of which one is negative.
     **Source:** Dutta and Reichelstein (paper 002), section 4, the adjustment of TP; (paper 001), section 4.
 
     >>> from eqsolve.demand.joint import JointTable
@@ -188,8 +195,9 @@ def negotiate(game: CapacityGame, capacity: Any, shock: Any) -> Negotiation:
     >>> deal.quantity.tolist(), float(deal.surplus), deal.payment.tolist()
     ([9.25, 2.75], 5.0625, [-7.3125, 7.3125])
     """
+    game = game.checked
     environment = game.environment
-    capacity = environment.own_capacity(capacity)
+    capacity = _rights(game, capacity)
     shock = jnp.asarray(shock, capacity.dtype)
     revenue, cost = environment.revenue, environment.variable_cost
     shared = reallocate(revenue, cost, jnp.sum(capacity), shock)
@@ -205,8 +213,9 @@ def expected_payments(game: CapacityGame, capacity: Any) -> Each:
 
     **Arguments:** as for `negotiate`.
     """
+    game = game.checked
     environment = game.environment
-    capacity = environment.own_capacity(capacity)
+    capacity = _rights(game, capacity)
     outcomes = capacity_outcomes(game, {"capacity": capacity})
     states, weights = joint_states(environment, jnp.sum(capacity))
     revenue, cost = environment.revenue, environment.variable_cost
@@ -218,10 +227,13 @@ def expected_payments(game: CapacityGame, capacity: Any) -> Each:
 def held_up(game: CapacityGame, capacity: Any) -> Each:
     r"""The marginal value of capacity that the division who buys it does not get: $(1 - \delta_i)(E S - E CM_i')$.
 
-    **Arguments:** as for `negotiate`. **Returns:** [money/unit], not negative under efficient use.
+    **Arguments:** as for `negotiate`.
+    **Returns:** [money/unit], expected. Negative for a division that has so much less of a right than the others that a
+    unit more is worth more to it alone than to all together.
     **Source:** Dutta and Reichelstein (paper 002), the difference of equations (14) and (18).
     """
-    capacity = game.environment.own_capacity(capacity)
+    game = game.checked
+    capacity = _rights(game, capacity)
     price = expected_shadow_price(game.environment, jnp.sum(capacity))
     return (1 - game.share) * (price - expected_own_price(game.environment, capacity))
 
@@ -233,10 +245,13 @@ def best_reply(game: CapacityGame, division: int, capacity: Any) -> Number:
 
     **Arguments:** `game`. `division`: counted from 0. `capacity`: rights of all, shape `[divisions]`; its own entry is
     not read.
-    **Returns:** a capacity >= 0 [units], differentiable in everything.
+    **Returns:** a capacity >= 0 [units], differentiable in everything; NaN where another right is negative or NaN.
+    **Errors:** `ValueError` for a division that does not exist.
     **Source:** Dutta and Reichelstein (paper 002), equations (18), (19) and (21); (paper 001), (14) and (16).
     """
-    others = game.environment.own_capacity(capacity).at[division].set(0.0)
+    require_division(division, game.environment.divisions, "best_reply")
+    game = game.checked
+    others = _rights(game, game.environment.own_capacity(capacity).at[division].set(0.0))
 
     def gain(game: CapacityGame, others: Each, own: Number) -> Number:
         at = others.at[division].set(own)
@@ -250,7 +265,8 @@ def best_reply(game: CapacityGame, division: int, capacity: Any) -> Number:
     root = falling_root(lambda own: gain(still, fixed, own), start, most)
     worth = gain(still, fixed, start) > 0
     found = polished(lambda own: gain(game, others, own), jnp.where(worth, root, most / 2))
-    return game.environment.checked(jnp.where(worth, found, 0.0))
+    reply = jnp.where(worth, jnp.maximum(found, 0.0), 0.0)  # below zero only by rounding
+    return game.environment.checked(jnp.where(jnp.all(others >= 0), reply, jnp.nan))
 
 
 def reaction_curve(game: CapacityGame, division: int, capacities: Any) -> Float[Array, " points"]:
@@ -258,9 +274,10 @@ def reaction_curve(game: CapacityGame, division: int, capacities: Any) -> Float[
 
     **Arguments:** `game` of two divisions. `division`: 0 or 1, who replies. `capacities`: >= 0 [units], shape
     `[points]`.
-    **Source:** Dutta and Reichelstein (paper 002), equation (21) and Figure 3.
+    **Source:** Dutta and Reichelstein (paper 002), equation (21) and Figure 4.
     """
     _require_two(game, "reaction_curve")
+    require_division(division, 2, "reaction_curve")
     other = jnp.asarray(capacities, game.charge.dtype)
     pairs = jnp.stack([other, other], axis=-1)
     return jax.vmap(lambda capacity: best_reply(game, division, capacity))(pairs)
@@ -304,13 +321,15 @@ def only_one_acquires(game: CapacityGame, division: int = 0) -> CapacityResult:
     **Source:** Dutta and Reichelstein (paper 002), section 4; (paper 001), equations (16) and (17): capacity falls
     short of the first best, but for a share of 1 (ERRATA.md).
     """
+    require_division(division, game.environment.divisions, "only_one_acquires")
     none = jnp.zeros_like(game.share)
     return result_at(game, none.at[division].set(best_reply(game, division, none)))
 
 
 def result_at(game: CapacityGame, capacity: Any, status: Status = Status.converged) -> CapacityResult:
-    """What these rights lead to, beside the first best; `capacity` [units], one right per division."""
-    capacity = game.environment.own_capacity(capacity)
+    """What these rights lead to, beside the first best; `capacity` >= 0 [units], one right per division."""
+    game = game.checked
+    capacity = _rights(game, capacity)
     outcomes = capacity_outcomes(game, {"capacity": capacity})
     best = fungible_capacity(game.environment)
     firm = outcomes["firm profit"]
@@ -323,6 +342,12 @@ def result_at(game: CapacityGame, capacity: Any, status: Status = Status.converg
         held_up(game, capacity),
         status,
     )
+
+
+def _rights(game: CapacityGame, capacity: Any) -> Each:
+    """One right per division; all NaN where one is negative or NaN, as what one has matters to all."""
+    rights = game.environment.own_capacity(capacity)
+    return jnp.where(jnp.all(rights >= 0), rights, jnp.nan)
 
 
 def _require_two(game: CapacityGame, what: str) -> None:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
-from eqsolve._checks import as_parameters, require_callable, require_no_captured_arrays
+from eqsolve._checks import as_parameters, require_callable, require_finite, require_no_captured_arrays
 from eqsolve._fields import as_fields, require_broadcast, require_positive, require_scalar
 from eqsolve.mechanisms.newsvendor._roots import bisected, polished
 
@@ -21,7 +21,8 @@ class Revenue(eqx.Module):
     """The revenue of a quantity at a shock, concave in the quantity.
 
     All methods are elementwise and broadcast. Parameters are numbers, or have one entry per division; then divisions
-    are the last axis of quantities and shocks too. Parameters out of their range that JAX traces give NaN.
+    are the last axis of quantities and shocks too. Negative quantities, and parameters out of their range that JAX
+    traces, give NaN.
     """
 
     # ---- what a family writes: formulas without checks, for valid parameters ----
@@ -44,11 +45,13 @@ class Revenue(eqx.Module):
 
     def revenue(self, q: Any, shock: Any) -> Values:
         """Revenue [money] of the quantity `q` >= 0 [units] at this shock."""
-        return self._checked(self._revenue(*self._arguments(q, shock)))
+        q, shock = self._arguments(q, shock)
+        return self._checked(jnp.where(q >= 0, self._revenue(q, shock), jnp.nan))
 
     def marginal(self, q: Any, shock: Any) -> Values:
         """Marginal revenue [money/unit] of the quantity `q` >= 0; may be infinite at zero."""
-        return self._checked(self._marginal(*self._arguments(q, shock)))
+        q, shock = self._arguments(q, shock)
+        return self._checked(jnp.where(q >= 0, self._marginal(q, shock), jnp.nan))
 
     def inverse_marginal(self, price: Any, shock: Any) -> Values:
         """The largest quantity >= 0 with marginal revenue of `price` or more: what is sold at that marginal cost.
@@ -98,7 +101,9 @@ class Revenue(eqx.Module):
         return shape[-1] if shape else 1
 
     def of(self, division: int) -> "Revenue":
-        """The revenue of one division, counted from 0."""
+        """The revenue of one division, counted from 0; where all have the same parameters, any number will do."""
+        if self.divisions > 1:
+            require_division(division, self.divisions, f"{type(self).__name__}.of")
         return jax.tree.map(lambda leaf: leaf[..., division] if leaf.ndim else leaf, self)
 
     def _arguments(self, *values: Any) -> tuple[Values, ...]:
@@ -109,6 +114,14 @@ class Revenue(eqx.Module):
         return jnp.where(self._valid, value, jnp.nan)
 
 
+def require_division(division: Any, divisions: int, what: str) -> None:
+    """Raise where `division` is not the number of one of `divisions`, counted from 0."""
+    whole = isinstance(division, int | np.integer) and not isinstance(division, bool)
+    if not whole or not 0 <= division < divisions:
+        wanted = " or ".join(map(str, range(divisions))) if divisions < 3 else f"0 to {divisions - 1}"
+        raise ValueError(f"{what}: division is {division!r}; divisions are counted from 0: give {wanted}.")
+
+
 def _largest(price: Values, active: Array) -> Values:
     return jnp.max(jnp.where(active, price, -jnp.inf), axis=-1)
 
@@ -117,8 +130,9 @@ def fields_of(owner: str, **given: Any) -> dict[str, Any]:
     """The parameters of a family as arrays of one precision, all above zero; an error names the field."""
     fields = as_fields(owner, **given)
     for name, value in fields.items():
-        if value.ndim > 1:
+        if value.ndim > 1 or not value.size:
             raise ValueError(f"{owner}.{name} has shape {value.shape}; give one number, or one per division.")
+        require_finite(value, f"{owner}.{name}")
         require_positive(value, f"{owner}.{name}")
     require_broadcast(owner, **{name: value.shape for name, value in fields.items()})
     return fields
@@ -155,6 +169,7 @@ class CustomRevenue(Revenue):
         require_scalar(self.most, "CustomRevenue.most")
 
     def __check_init__(self) -> None:
+        require_finite(self.params, "CustomRevenue.params")
         require_callable(self.function, "CustomRevenue.function")
         require_no_captured_arrays(self.function, "CustomRevenue.function")
 
@@ -176,8 +191,9 @@ class CustomRevenue(Revenue):
         low, _ = bisected(lambda q: still._marginal(q, at) - held, zero, zero + still.most)
         unsold, endless = still._marginal(zero, at) <= held, still._marginal(zero + still.most, at) >= held
         inner = jnp.where(unsold | endless, still.most / 2, low)
+        missing = jnp.isnan(held) | jnp.isnan(at) | jnp.isnan(still._marginal(zero + still.most, at))
         found = polished(lambda q: self._marginal(q, shock) - price, inner)
-        return jnp.where(unsold, 0.0, jnp.where(endless, jnp.inf, found))
+        return jnp.where(missing, jnp.nan, jnp.where(unsold, 0.0, jnp.where(endless, jnp.inf, found)))
 
 
 class MixedRevenue(Revenue):
@@ -220,6 +236,7 @@ class MixedRevenue(Revenue):
 
     def of(self, division: int) -> Revenue:
         """The revenue of one division, counted from 0."""
+        require_division(division, len(self.parts), "MixedRevenue.of")
         return self.parts[division]
 
     def _each(self, name: str, first: Values, second: Values) -> Values:

@@ -20,7 +20,7 @@ from eqsolve._fields import as_fields, require_nonnegative, require_positive, re
 from eqsolve.demand.joint import JointDistribution
 from eqsolve.mechanisms.capacity._laws import as_shocks
 from eqsolve.mechanisms.capacity._root import falling_root
-from eqsolve.mechanisms.capacity.accounting import discount_factors
+from eqsolve.mechanisms.capacity.accounting import discount_factors, whole_periods
 from eqsolve.mechanisms.capacity.conditions import interior_margin, limited_volatility, scarcity
 from eqsolve.mechanisms.capacity.environment import (
     CapacityEnvironment,
@@ -31,7 +31,7 @@ from eqsolve.mechanisms.capacity.environment import (
     expected_shared_value,
 )
 from eqsolve.mechanisms.capacity.families import QuadraticRevenue
-from eqsolve.mechanisms.capacity.revenue import Revenue, Values
+from eqsolve.mechanisms.capacity.revenue import Revenue, Values, fields_of, require_division
 
 Scalar = Float[Array, ""]
 Each = Float[Array, " divisions"]
@@ -43,11 +43,19 @@ class MultipliedRevenue(Revenue):
     """Another revenue function times a multiplier per division.
 
     **Arguments:** `base`: a `Revenue`. `multiplier`: > 0, one number or one per division.
+    **Errors:** `TypeError` and `ValueError` that name the field, the value and the remedy.
     **Source:** Dutta and Reichelstein (paper 002), section 2: x_it R_i.
     """
 
     base: Revenue
     multiplier: Float[Array, "*divisions"]
+
+    def __init__(self, base: Revenue, multiplier: Any):
+        owner = "MultipliedRevenue"
+        if not isinstance(base, Revenue):
+            raise TypeError(f"{owner}.base is {base!r}; give a Revenue, such as QuadraticRevenue(10.0, 0.5).")
+        fields = as_fields(owner, base=base, multiplier=multiplier)
+        self.base, self.multiplier = fields["base"], fields_of(owner, multiplier=fields["multiplier"])["multiplier"]
 
     @property
     def _valid(self) -> Bool[Array, "*divisions"]:
@@ -69,6 +77,8 @@ class MultipliedRevenue(Revenue):
 
     def of(self, division: int) -> "MultipliedRevenue":
         """The revenue of one division, counted from 0."""
+        if self.divisions > 1:
+            require_division(division, self.divisions, "MultipliedRevenue.of")
         own = self.multiplier[..., division] if self.multiplier.ndim else self.multiplier
         return MultipliedRevenue(self.base.of(division), own)
 
@@ -124,7 +134,7 @@ class SharedLifetime(eqx.Module):
         self.price, self.rate = fields["price"], fields["rate"]
         tables = [fields[name] for name in ("multiplier", "variable_cost")]
         lengths = {table.shape[0] for table in tables if table.ndim == 2} | ({len(laws)} if self.by_period else set())
-        lengths |= {periods} if periods is not None else set()
+        lengths |= set() if periods is None else {whole_periods(periods, f"{owner}.periods")}
         if len(lengths) != 1:
             raise ValueError(
                 f"{owner}: its arguments are for {sorted(lengths) or 'no stated number of'} periods; give `periods`, or"

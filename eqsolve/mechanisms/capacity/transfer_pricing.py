@@ -17,7 +17,7 @@ from eqsolve.mechanisms.capacity.lifetime import (
     dedicated_optimum,
     net_present_value,
 )
-from eqsolve.mechanisms.capacity.transfer_rules import TransferRule
+from eqsolve.mechanisms.capacity.transfer_rules import TransferRule, require_rule
 
 Scalar = Float[Array, ""]
 PerPeriod = Float[Array, " periods"]
@@ -58,7 +58,8 @@ def induced(division: LifetimeDivision, rule: TransferRule, weights: Any = None)
     **Arguments:** `rule`: for as many periods. `weights` $u_t$ >= 0, not all zero: what each period's profit counts for
     the division, shape `[T]`; by default the firm's discount factors.
     **Returns:** `Induced`. Differentiable for tariffs.
-    **Errors:** `TypeError` for what is no rule; weights out of range give NaN.
+    **Errors:** `TypeError` for what is no rule, `ValueError` for a rule or weights of another number of periods;
+    weights out of range give NaN.
     **Source:** Dutta and Reichelstein (paper 002), section 3 and appendix B.
 
     >>> from eqsolve.demand.uniform import Uniform
@@ -68,9 +69,12 @@ def induced(division: LifetimeDivision, rule: TransferRule, weights: Any = None)
     >>> [round(float(induced(division, rule(division)).capacity), 3) for rule in (two_part, naive_full_cost)]
     [3.834, 12.143]
     """
-    if not isinstance(rule, TransferRule):
-        raise TypeError(f"rule is {rule!r}; give a TransferRule, such as two_part(division).")
+    require_rule(rule, division)
     weights = division.discounts if weights is None else jnp.asarray(weights, division.price.dtype)
+    if weights.shape != (division.periods,):
+        raise ValueError(
+            f"induced: weights has shape {weights.shape}; give {division.periods} numbers, one per period."
+        )
     return _induced(division, rule, weights, dedicated_optimum(division))
 
 

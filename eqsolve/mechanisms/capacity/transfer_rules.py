@@ -27,13 +27,14 @@ from eqsolve._checks import as_parameters, require_callable, require_finite, req
 from eqsolve._fields import (
     as_fields,
     per_entry,
+    require_broadcast,
     require_nonnegative,
     require_positive,
     require_scalar,
     require_values,
 )
 from eqsolve.mechanisms.capacity._zoom import zoomed
-from eqsolve.mechanisms.capacity.accounting import DepreciationSchedule, annuity, relative_benefit
+from eqsolve.mechanisms.capacity.accounting import DepreciationSchedule, annuity, relative_benefit, whole_periods
 from eqsolve.mechanisms.capacity.lifetime import ExpectedUse, LifetimeDivision, best_capacity, use_of
 
 Scalar = Float[Array, ""]
@@ -43,9 +44,17 @@ PerPeriod = Float[Array, " periods"]
 class TransferRule(eqx.Module):
     """What a buying division pays for its capacity and its output, and how it decides under that rule."""
 
+    @property
+    def periods(self) -> int | None:
+        """How many periods the rule is for; None where for any number."""
+        return None
+
     @abc.abstractmethod
     def payment(self, capacity: Any, quantity: Any) -> PerPeriod:
-        """What the buyer pays in each period [money] for a capacity and the outputs `[..., T]`."""
+        """What the buyer pays in each period [money] for a capacity and the outputs `[..., T]`.
+
+        NaN for negative capacity or output.
+        """
 
     def receipt(self, capacity: Any, quantity: Any) -> PerPeriod:
         """What the seller is credited with in each period [money]."""
@@ -92,7 +101,9 @@ class Tariff(TransferRule):
         given = {"capacity_charge": capacity_charge, "unit_charge": unit_charge, "lump_sum": lump_sum}
         fields = as_fields("Tariff", **given, right=right)
         lengths = {fields[name].shape[0] for name in given if fields[name].ndim}
-        length = periods or (lengths.pop() if lengths else 1)
+        if periods is None and not lengths:
+            raise ValueError(f"Tariff: {', '.join(given)} are single numbers; give `periods`, or one per period.")
+        length = max(lengths) if periods is None else whole_periods(periods, "Tariff.periods")
         for name in given:
             setattr(self, name, per_entry(fields[name], length, f"Tariff.{name}"))
         self.right = fields["right"]
@@ -104,9 +115,14 @@ class Tariff(TransferRule):
             require_scalar(self.right, "Tariff.right")
             require_nonnegative(self.right, "Tariff.right")
 
+    @property
+    def periods(self) -> int:
+        """How many periods the charges are for."""
+        return self.unit_charge.shape[0]
+
     def payment(self, capacity: Any, quantity: Any) -> PerPeriod:
         """What the buyer pays in each period [money]; capacity without a charge costs nothing however much it is."""
-        capacity, quantity = (jnp.asarray(value, self.unit_charge.dtype) for value in (capacity, quantity))
+        capacity, quantity = _paths(capacity, quantity, self.unit_charge.dtype, self.periods)
         return self.lump_sum + _bill(self.capacity_charge, capacity) + _bill(self.unit_charge, quantity)
 
     def chosen(self, division: LifetimeDivision, weights: PerPeriod) -> Scalar:
@@ -144,6 +160,11 @@ class MarkUp(TransferRule):
         require_nonnegative(1 + self.share, "1 + MarkUp.share")
 
     @property
+    def periods(self) -> int:
+        """Those of the rule."""
+        return self.rule.periods
+
+    @property
     def tariff(self) -> Tariff:
         """The tariff that results."""
         parts = lambda rule: (rule.capacity_charge, rule.unit_charge, rule.lump_sum)  # noqa: E731
@@ -166,7 +187,7 @@ class DualPricing(TransferRule):
     """The buyer pays by one rule, the seller is credited by another, and the centre bears the difference.
 
     **Arguments:** `buyer`, `seller`: rules of the same number of periods. The buyer decides by its own.
-    **Errors:** `TypeError` for what is no rule.
+    **Errors:** `TypeError` for what is no rule, `ValueError` for different numbers of periods.
 
     >>> rule = DualPricing(buyer=Tariff(0.0, [2.0]), seller=Tariff(0.0, [5.0]))
     >>> rule.payment(9.0, jnp.array([4.0])).tolist(), rule.receipt(9.0, jnp.array([4.0])).tolist()
@@ -182,6 +203,16 @@ class DualPricing(TransferRule):
                 raise TypeError(f"DualPricing.{name} is {getattr(self, name)!r}; give a TransferRule.")
         if not isinstance(self.seller, Tariff | MarkUp):
             raise TypeError("DualPricing.seller must be linear in output, as its expectation is taken; give a Tariff.")
+        if None not in (self.buyer.periods, self.seller.periods) and self.buyer.periods != self.seller.periods:
+            raise ValueError(
+                f"DualPricing.buyer is for {self.buyer.periods} periods, seller for {self.seller.periods}; give rules"
+                " of the same number."
+            )
+
+    @property
+    def periods(self) -> int | None:
+        """Those of the seller's rule."""
+        return self.seller.periods
 
     def payment(self, capacity: Any, quantity: Any) -> PerPeriod:
         """What the buyer pays in each period [money]."""
@@ -242,9 +273,9 @@ class OwnRule(TransferRule):
 
     def payment(self, capacity: Any, quantity: Any) -> PerPeriod:
         """What the buyer pays in each period [money]."""
-        return self.function(
-            self.params, jnp.asarray(capacity, self.most.dtype), jnp.asarray(quantity, self.most.dtype)
-        )
+        capacity, quantity = _paths(capacity, quantity, self.most.dtype)
+        possible = (capacity >= 0) & (quantity >= 0)
+        return jnp.where(possible, self.function(self.params, capacity, quantity), jnp.nan)
 
     def chosen(self, division: LifetimeDivision, weights: PerPeriod) -> Scalar:
         """The smallest best capacity that the search finds between zero and `most`."""
@@ -271,6 +302,17 @@ class OwnRule(TransferRule):
         paid = expected(self.payment(capacity, output))
         used_up = expected(jnp.where(output >= capacity, 1.0, 0.0))
         return ExpectedUse(expected(output), expected(revenue), used_up), paid, paid
+
+
+def require_rule(rule: object, division: LifetimeDivision) -> None:
+    """Raise where `rule` is no transfer pricing rule for the periods of this division."""
+    if not isinstance(rule, TransferRule):
+        raise TypeError(f"rule is {rule!r}; give a TransferRule, such as two_part(division).")
+    if rule.periods not in (None, division.periods):
+        raise ValueError(
+            f"rule is for {rule.periods} periods, the division's capacity lasts {division.periods}; give one for as"
+            " many."
+        )
 
 
 def naive_full_cost(division: LifetimeDivision) -> Tariff:
@@ -330,6 +372,18 @@ def gatekeeper_tariff(division: LifetimeDivision, right: Any, payment: Any) -> T
     **Source:** paper 002, Proposition 3.
     """
     return Tariff(jnp.zeros_like(division.variable_cost), division.variable_cost, lump_sum=payment, right=right)
+
+
+def _paths(capacity: Any, quantity: Any, dtype: Any, periods: int | None = None) -> tuple[Array, Array]:
+    """A capacity and outputs `[..., periods]`, NaN where negative."""
+    capacity, quantity = (jnp.asarray(value, dtype) for value in (capacity, quantity))
+    if periods is not None and quantity.ndim and quantity.shape[-1] != periods:
+        raise ValueError(
+            f"payment: quantity has {quantity.shape[-1]} entries along its last axis; the rule is for {periods}"
+            " periods: give one output per period."
+        )
+    require_broadcast("payment", capacity=capacity.shape, quantity=quantity.shape)
+    return jnp.where(capacity >= 0, capacity, jnp.nan), jnp.where(quantity >= 0, quantity, jnp.nan)
 
 
 def _bill(charge: PerPeriod, amount: Array) -> Array:

@@ -229,9 +229,9 @@ def test_naive_full_cost_reserves_most_and_full_use_least():
 @pytest.mark.parametrize(
     ("build", "named"),
     [
-        (lambda: Tariff(1.0, -2.0), "unit_charge"),
+        (lambda: Tariff(1.0, -2.0, periods=1), "unit_charge"),
         (lambda: Tariff([1.0, 2.0], [1.0, 2.0, 3.0]), "shape"),
-        (lambda: Tariff(1.0, 2.0, right=-1.0), "right"),
+        (lambda: Tariff(1.0, 2.0, right=-1.0, periods=1), "right"),
         (lambda: two_part(QUADRATIC, annuity(0.1, 4)), "periods"),
         (lambda: two_part(QUADRATIC, annuity(0.2, 5)), "rate"),
         (lambda: MarkUp(two_part(QUADRATIC), -2.0), "share"),

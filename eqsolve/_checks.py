@@ -5,6 +5,7 @@ read while a program is being compiled, so they become status codes of the solve
 """
 
 import difflib
+import numbers
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -106,3 +107,16 @@ def require_callable(function: object, what: str) -> None:
     """Raise where `function` is neither None nor callable."""
     if function is not None and not callable(function):
         raise TypeError(f"{what} is {function!r}, which is not callable; give a function or None.")
+
+
+def require_whole(value: Any, what: str, least: int) -> None:
+    """Raise where a setting is no whole number of at least `least`."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{what} is {value!r}; give a whole number of at least {least}.")
+
+
+def require_kind(value: object, kinds: type | tuple[type, ...], what: str) -> None:
+    """Raise where `value` is of none of these classes."""
+    if not isinstance(value, kinds):
+        names = " or ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
+        raise TypeError(f"{what} is {value!r}; give a {names}.")

@@ -1,15 +1,18 @@
 """Conversions and checks of a mechanism's fields."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Bool
 
 from eqsolve._checks import as_array, concrete, float_dtype
+
+Tree = TypeVar("Tree")
 
 
 def as_fields(owner: str, **given: Any) -> dict[str, Any]:
@@ -22,6 +25,16 @@ def as_fields(owner: str, **given: Any) -> dict[str, Any]:
         return as_array(value, dtype, f"{owner}.{name}")
 
     return {name: convert(name, value) for name, value in given.items()}
+
+
+def as_numbers(owner: str, **given: Any) -> dict[str, Array]:
+    """The arguments of `owner`, none of which may be missing or empty, as arrays of one precision."""
+    dtype = float_dtype(given)
+    values = {name: as_array(value, dtype, f"{owner}: {name}") for name, value in given.items()}
+    for name, value in values.items():
+        if value.size == 0:
+            raise ValueError(f"{owner}: {name} is empty; give at least one number.")
+    return values
 
 
 def per_entry(value: Array, length: int, what: str) -> Array:
@@ -44,6 +57,19 @@ def require_broadcast(owner: str, **shapes: tuple[int, ...]) -> None:
     except ValueError:
         found = ", ".join(f"{name} {shape}" for name, shape in shapes.items() if shape)
         raise ValueError(f"{owner}: the shapes of {found} do not fit together; give shapes that broadcast.") from None
+
+
+def require_sized(owner: str, ranks: Mapping[str, int], **fields: Array) -> None:
+    """Raise where a field is neither one number nor, in its rank, of one length n along every axis, alike for all."""
+    length = 0
+    for name, value in fields.items():
+        if value.shape == ():
+            continue
+        length = length or value.shape[0]
+        if length == 0 or value.shape != (length,) * ranks[name]:
+            wanted = "one number" + (f" or an array [{', '.join(['n'] * ranks[name])}]" if ranks[name] else "")
+            alike = ", n alike for all fields" if length else ", n at least one"
+            raise ValueError(f"{owner}.{name} has shape {value.shape}; give {wanted}{alike}.")
 
 
 def require_scalar(value: Array, what: str) -> None:
@@ -113,10 +139,41 @@ def scenario_weights(probabilities: Array | None, demand: Array) -> Array:
     return jnp.full(scenarios, 1 / scenarios, demand.dtype) if probabilities is None else probabilities
 
 
+def all_positive(*values: Array) -> Bool[Array, "..."]:
+    """Where all of these, broadcast against each other, are finite and above zero."""
+    return functools.reduce(jnp.logical_and, [(value > 0) & (value < jnp.inf) for value in values])
+
+
+def all_nonnegative(*values: Array) -> Bool[Array, "..."]:
+    """Where all of these, broadcast against each other, are finite and zero or more."""
+    return functools.reduce(jnp.logical_and, [(value >= 0) & (value < jnp.inf) for value in values])
+
+
+def nan_unless(valid: Array, tree: Tree) -> Tree:
+    """`tree` where `valid`; elsewhere NaN for its numbers and False for its answers. Counts stay."""
+
+    def kept(leaf: Any) -> Any:
+        if eqx.is_inexact_array(leaf):
+            return jnp.where(valid, leaf, jnp.nan)
+        return leaf & valid if eqx.is_array(leaf) and leaf.dtype == bool else leaf
+
+    return jax.tree.map(kept, tree)
+
+
+def harmless_unless(valid: Array, tree: Tree) -> Tree:
+    """`tree` where `valid`; elsewhere entries that are positive and sum to one.
+
+    XLA's batched convolution multiplies every lane with the others' zeros, so that one lane's NaN spreads to all.
+    """
+    return jax.tree.map(lambda leaf: jnp.where(valid, leaf, 1 / leaf.size), tree)
+
+
 def player_names(names: Iterable[str] | None, count: int, what: str, stem: str) -> tuple[str, ...]:
     """`names` as a tuple of `count` different names; by default the stem and a number, counted from one."""
     if names is None:
         return tuple(f"{stem} {i}" for i in range(1, count + 1))
+    if not isinstance(names, Iterable):
+        raise TypeError(f"{what} is {names!r}; give {count} different names, or None.")
     chosen = tuple(names)
     if len(chosen) != count or len(set(chosen)) != count:
         raise ValueError(f"{what} is {chosen}; give {count} different names, one per player.")

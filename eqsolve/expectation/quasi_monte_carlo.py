@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
+from eqsolve._checks import require_whole
 from eqsolve.expectation.estimate import Estimate
 from eqsolve.expectation.lattice import Lattice
 from eqsolve.expectation.law_rule import where_valid
@@ -18,7 +19,6 @@ from eqsolve.expectation.sampled import (
     dimension,
     moving,
     require_law,
-    require_whole,
     transported,
     values_at,
     whole,

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
+from eqsolve._checks import require_whole
 from eqsolve.demand._random import without_slope
 from eqsolve.demand.distribution import Distribution
 from eqsolve.demand.joint.joint import JointDiscrete, JointDistribution
@@ -54,12 +55,6 @@ class SampledRule(LawRule):
     def _integrate(self, function: Callable[[PyTree], PyTree], law: Any, kinks: Any) -> PyTree:
         del kinks
         return self.estimate(function, law).mean
-
-
-def require_whole(value: Any, what: str, least: int) -> None:
-    """Raise where a setting is no whole number of at least `least`."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{what} is {value!r}; give a whole number of at least {least}.")
 
 
 def _require_key(key: Any, what: str) -> None:

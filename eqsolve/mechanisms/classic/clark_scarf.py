@@ -8,16 +8,20 @@ $$g^j_n(x) = h_j x + \Lambda^{j-1}_n(x) + H^j_n(\max(x, S^j_n)) - c_j x, \quad
 \Lambda^j_n(x) = H^j_n(\min(x, S^j_n)) - H^j_n(S^j_n).$$
 """
 
+from numbers import Integral
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
-from eqsolve._checks import require_finite
+from eqsolve._checks import as_array, require_finite, require_kind, require_whole
 from eqsolve._fields import (
+    all_nonnegative,
     as_fields,
+    harmless_unless,
+    nan_unless,
     per_entry,
     require_nonnegative,
     require_scalar,
@@ -52,6 +56,8 @@ class FiniteSerial(eqx.Module):
     discount: Float[Array, ""]
 
     def __init__(self, order_cost: Any, echelon_holding: Any, penalty: Any, demand: Any, discount: Any = 1.0):
+        if isinstance(demand, Distribution):
+            raise TypeError(f"FiniteSerial.demand is {demand!r}; give its probabilities, lattice_demand(law, highest).")
         fields = as_fields(
             "FiniteSerial",
             order_cost=order_cost,
@@ -72,11 +78,22 @@ class FiniteSerial(eqx.Module):
         for name in ("order_cost", "echelon_holding", "penalty", "demand"):
             require_nonnegative(getattr(self, name), f"FiniteSerial.{name}")
         require_values(self.discount, lambda a: (a > 0) & (a <= 1), "FiniteSerial.discount", "give it in (0, 1]")
-        rough = float(jnp.finfo(self.demand.dtype).eps) ** 0.5
+        rough = self._rough
         require_values(
             jnp.sum(self.demand), lambda s: abs(s - 1) <= rough, "The sum of FiniteSerial.demand", "divide by the sum"
         )
         require_finite(self, "FiniteSerial")
+
+    @property
+    def _rough(self) -> float:
+        """How far the sum of probabilities may be from one."""
+        return float(jnp.finfo(self.demand.dtype).eps) ** 0.5
+
+    @property
+    def _valid(self) -> Bool[Array, ""]:
+        costs = jnp.all(all_nonnegative(self.order_cost, self.echelon_holding, self.penalty))
+        law = jnp.all(self.demand >= 0) & (jnp.abs(jnp.sum(self.demand) - 1) <= self._rough)
+        return costs & law & (self.discount > 0) & (self.discount <= 1)
 
 
 class FiniteSerialPlan(eqx.Module):
@@ -96,10 +113,15 @@ class FiniteSerialPlan(eqx.Module):
         """The least expected cost from echelon stocks `[N]`.
 
         They are whole numbers in the range of levels that do not fall upstream; NaN otherwise.
+
+        **Errors:** `ValueError` for another shape.
         """
-        stock = jnp.asarray(stock, self.level.dtype)
-        index = jnp.round(stock - self.level[0]).astype(int)
+        stock, stages = as_array(stock, self.level.dtype, "cost: stock"), self.value.shape[0]
+        if stock.shape != (stages,):
+            raise ValueError(f"cost: stock has shape {stock.shape}; give {stages} numbers, one per stage.")
+        index = (stock - self.level[0]).astype(int)
         inside = (stock >= self.level[0]) & (stock <= self.level[-1]) & (jnp.diff(stock, append=stock[-1:]) >= 0)
+        inside &= stock == jnp.round(stock)
         safe = jnp.clip(index, 0, self.level.shape[0] - 1)
         parts = jnp.take_along_axis(self.value, safe[:, None], axis=1)[:, 0]
         return jnp.where(jnp.all(inside), jnp.sum(parts), jnp.nan)
@@ -110,8 +132,10 @@ def solve_finite_serial(system: FiniteSerial, periods: int, highest: int, lowest
 
     **Arguments:** `periods`: at least 1. `highest`, `lowest`: the levels considered; all costs are straight lines below
     zero, so that -1 loses nothing. `highest` must exceed the levels wanted.
-    **Returns:** a `FiniteSerialPlan`; NaN levels where a minimum lies at the highest level.
-    **Errors:** `ValueError` for no periods, or levels that do not include -1, 0 and 1.
+    **Returns:** a `FiniteSerialPlan`; NaN levels where a minimum lies at the highest level, all NaN where a traced
+    parameter is out of range.
+    **Errors:** `ValueError` for no periods, levels that do not include -1, 0 and 1, and numbers that are not whole;
+    `TypeError` for no `FiniteSerial`.
     **Source:** Clark and Scarf (1960), section 3.
 
     >>> system = FiniteSerial([1.0, 1.0], [1.0, 1.0], penalty=9.0, demand=[0.2, 0.3, 0.3, 0.2])
@@ -119,15 +143,17 @@ def solve_finite_serial(system: FiniteSerial, periods: int, highest: int, lowest
     >>> plan.echelon[2].tolist()  # with three periods to go
     [3.0, 5.0]
     """
-    if periods < 1:
-        raise ValueError(f"solve_finite_serial: periods is {periods}; give at least 1.")
-    if lowest > -1 or highest < 1:
-        raise ValueError(f"solve_finite_serial: levels are {lowest} to {highest}; give -1 or less to 1 or more.")
+    require_kind(system, FiniteSerial, "solve_finite_serial: system")
+    require_whole(periods, "solve_finite_serial: periods", least=1)
+    require_whole(highest, "solve_finite_serial: highest", least=1)
+    if not isinstance(lowest, Integral) or lowest > -1:
+        raise ValueError(f"solve_finite_serial: lowest is {lowest!r}; give a whole number of -1 or less.")
     return _plan(system, periods, highest, lowest)
 
 
 @eqx.filter_jit
 def _plan(system: FiniteSerial, periods: int, highest: int, lowest: int) -> FiniteSerialPlan:
+    valid, system = system._valid, harmless_unless(system._valid, system)
     level = jnp.arange(lowest, highest + 1, dtype=system.demand.dtype)
     nothing = jnp.zeros((system.order_cost.shape[0], level.shape[0]), level.dtype)
 
@@ -136,7 +162,7 @@ def _plan(system: FiniteSerial, periods: int, highest: int, lowest: int) -> Fini
         return value, (penalty, best)
 
     value, (penalties, bests) = jax.lax.scan(period, nothing, None, length=periods)
-    return FiniteSerialPlan(bests, value, penalties[-1], level)
+    return nan_unless(valid, FiniteSerialPlan(bests, value, penalties[-1], level))
 
 
 def _one_period(system: FiniteSerial, level: Array, later: Array) -> tuple[Array, Array, Array]:
@@ -180,14 +206,16 @@ def lattice_demand(law: Distribution, highest: int, step: float = 1.0) -> Float[
 
     **Arguments:** `law`: of one period's demand. `highest`: the largest number of steps. `step` [units] > 0.
     **Returns:** probabilities `[highest + 1]`, which sum to one.
-    **Errors:** `ValueError` for a step or a number of steps that is not positive.
+    **Errors:** `ValueError` for a step or a number of steps that is not positive; `TypeError` for no distribution.
 
     >>> from eqsolve.demand import Poisson
     >>> lattice_demand(Poisson(1.0), 3).round(3).tolist()
     [0.368, 0.368, 0.184, 0.08]
     """
-    if highest < 1 or not step > 0:
-        raise ValueError(f"lattice_demand: highest is {highest} and step {step}; give numbers above zero.")
+    require_kind(law, Distribution, "lattice_demand: law")
+    require_whole(highest, "lattice_demand: highest", least=1)
+    if not step > 0:
+        raise ValueError(f"lattice_demand: step is {step}; give a number above zero.")
     return _rounded(law, highest, step)
 
 

@@ -10,10 +10,18 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
-from eqsolve._checks import as_array, require_finite
-from eqsolve._fields import as_fields, require_broadcast, require_nonnegative, require_positive
+from eqsolve._checks import as_array, require_finite, require_kind
+from eqsolve._fields import (
+    all_nonnegative,
+    all_positive,
+    as_fields,
+    nan_unless,
+    require_broadcast,
+    require_nonnegative,
+    require_positive,
+)
 from eqsolve._tables import fields_table
 
 Values = Float[Array, "..."]
@@ -69,6 +77,11 @@ class DiscountChannel(eqx.Module):
         require_broadcast("DiscountChannel", **{name: value.shape for name, value in vars(self).items()})
         require_finite(self, "DiscountChannel")
 
+    @property
+    def _valid(self) -> Bool[Array, "..."]:
+        above = all_positive(self.intercept, self.slope, self.buyer_order, self.buyer_holding)
+        return above & all_nonnegative(self.cost, self.seller_setup, self.seller_holding)
+
 
 class Trade(eqx.Module):
     """One way of trading: `retail_price` [money/unit], `lot` [units], `demand` [units/time], profits [money/time].
@@ -109,19 +122,24 @@ class SharedChannel(eqx.Module):
 def coordinate_by_share(channel: DiscountChannel, wholesale_price: Any = None) -> SharedChannel:
     r"""Compare separate decisions with joint ones, and find the shares of joint profit at which both gain.
 
-    **Arguments:** `wholesale_price` $p$ [money/unit]; None for the one that is best for a seller who anticipates the
-    buyer's answer (Stackelberg).
-    **Returns:** a `SharedChannel`, differentiable and batched.
+    **Arguments:** `wholesale_price` $p \ge 0$ [money/unit]; None for the one that is best for a seller who anticipates
+    the buyer's answer (Stackelberg).
+    **Returns:** a `SharedChannel`, differentiable and batched; NaN where a traced number is out of range.
+    **Errors:** `ValueError` for a negative price; `TypeError` for no `DiscountChannel`.
     **Source:** Weng (1995), with the seller's band corrected (ERRATA.md).
 
     >>> channel = DiscountChannel(600.0, 12.0, 10.0, 40.0, 200.0, 2.0, 1.0)
     >>> round(float(coordinate_by_share(channel).wholesale_price), 2)  # the seller's best
     30.37
     """
+    require_kind(channel, DiscountChannel, "coordinate_by_share: channel")
+    valid = channel._valid
     if wholesale_price is None:
         price, demand = _leader(channel)
     else:
         price = as_array(wholesale_price, channel.cost.dtype, "coordinate_by_share: wholesale_price")
+        require_nonnegative(price, "coordinate_by_share: wholesale_price")
+        valid &= price >= 0
         demand = _best_demand(channel, channel.slope, price, _buyer_rate(channel))
     separate = _trade(channel, price, demand, channel.buyer_order, channel.buyer_holding)
     orders = channel.buyer_order + channel.seller_setup
@@ -132,7 +150,7 @@ def coordinate_by_share(channel: DiscountChannel, wholesale_price: Any = None) -
     joint = jnp.where(some, together.joint, 1.0)
     low = jnp.where(some, separate.seller / joint, jnp.nan)
     high = jnp.where(some, 1 - separate.buyer / joint, jnp.nan)
-    return SharedChannel(price, separate, together, low, high)
+    return nan_unless(valid, SharedChannel(price, separate, together, low, high))
 
 
 def _buyer_rate(channel: DiscountChannel) -> Array:

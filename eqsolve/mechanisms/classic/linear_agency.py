@@ -11,10 +11,18 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
-from eqsolve._checks import concrete, require_finite
-from eqsolve._fields import as_fields, require_nonnegative, require_scalar, require_vector
+from eqsolve._checks import as_array, concrete, require_finite, require_kind
+from eqsolve._fields import (
+    all_nonnegative,
+    as_fields,
+    nan_unless,
+    per_entry,
+    require_nonnegative,
+    require_scalar,
+    require_vector,
+)
 from eqsolve._tables import fields_table
 from eqsolve.action import Action
 from eqsolve.bounds import Box
@@ -76,6 +84,16 @@ class LinearAgency(eqx.Module):
         require_finite(self, "LinearAgency")
         if concrete(self.effort_cost) is not None and not bool(is_positive_definite(self.effort_cost)):
             raise ValueError(f"LinearAgency.effort_cost is {self.effort_cost}; give a positive definite matrix.")
+        if concrete(self.noise) is not None and not bool(_is_covariance(self.noise)):
+            raise ValueError(
+                f"LinearAgency.noise is {self.noise}; give a covariance matrix, with no negative variance."
+            )
+
+    @property
+    def _valid(self) -> Bool[Array, ""]:
+        symmetric = jnp.allclose(self.effort_cost, self.effort_cost.T) & jnp.allclose(self.noise, self.noise.T)
+        matrices = is_positive_definite(self.effort_cost) & _is_covariance(self.noise)
+        return symmetric & matrices & all_nonnegative(self.risk_aversion)
 
     def game(self) -> Game:
         """Build the game in two stages: the principal offers the action "rate", then the agent chooses "effort".
@@ -128,27 +146,31 @@ def agency_outcomes(params: LinearAgency, actions: Mapping[str, Array], shock: N
     rate, effort = actions["rate"], actions["effort"]
     cost = effort @ params.effort_cost @ effort / 2
     premium = params.risk_aversion * (rate @ params.noise @ rate) / 2
-    return {
+    outcomes = {
         "surplus": params.benefit @ effort - cost - premium,
         "certainty equivalent": rate @ effort - cost - premium,
         "risk premium": premium,
         "profit before wage": (params.benefit - rate) @ effort,
     }
+    return nan_unless(params._valid, outcomes)
 
 
 def linear_agency_contract(agency: LinearAgency, rate: Any) -> LinearContract:
     r"""What a contract with given rates leads to: effort $C^{-1} \beta$, and the wage that just keeps the agent.
 
     **Arguments:** `rate` $\beta$, a number or `[tasks]`.
-    **Returns:** a `LinearContract`; NaN where a traced $C$ is not positive definite.
+    **Returns:** a `LinearContract`; NaN where a traced parameter is out of range or a traced matrix not what it should
+    be.
+    **Errors:** `ValueError` for a rate of another shape; `TypeError` for no `LinearAgency`.
     **Source:** Holmstrom and Milgrom (1991), section 2.
 
     >>> sold = linear_agency_contract(LinearAgency(2.0, effort_cost=1.0, noise=3.0, risk_aversion=1.0), rate=2.0)
     >>> float(sold.surplus), float(sold.risk_premium)  # the whole benefit for the agent, at too much risk
     (-4.0, 6.0)
     """
-    given = as_fields("linear_agency_contract", rate=rate)["rate"].astype(agency.benefit.dtype)
-    return _contract(agency, jnp.broadcast_to(given, agency.benefit.shape))
+    require_kind(agency, LinearAgency, "linear_agency_contract: agency")
+    given = as_array(rate, agency.benefit.dtype, "linear_agency_contract: rate")
+    return _contract(agency, per_entry(given, agency.benefit.shape[0], "linear_agency_contract: rate"))
 
 
 @eqx.filter_jit
@@ -158,20 +180,16 @@ def _contract(agency: LinearAgency, beta: Tasks) -> LinearContract:
     cost = effort @ agency.effort_cost @ effort / 2
     premium = agency.risk_aversion * (beta @ agency.noise @ beta) / 2
     surplus = agency.benefit @ effort - cost - premium
-    convex = is_positive_definite(agency.effort_cost)
-
-    def kept(value: Array) -> Array:
-        return jnp.where(convex, value, jnp.nan)
-
-    return LinearContract(
-        rate=kept(beta),
-        effort=kept(effort),
-        wage=kept(agency.reservation - beta @ effort + cost + premium),
-        risk_premium=kept(premium),
-        profit=kept(surplus - agency.reservation),
-        surplus=kept(surplus),
-        first_best=kept(agency.benefit @ best / 2),
+    contract = LinearContract(
+        rate=beta,
+        effort=effort,
+        wage=agency.reservation - beta @ effort + cost + premium,
+        risk_premium=premium,
+        profit=surplus - agency.reservation,
+        surplus=surplus,
+        first_best=agency.benefit @ best / 2,
     )
+    return nan_unless(agency._valid & jnp.all(jnp.isfinite(beta)) & jnp.isfinite(agency.reservation), contract)
 
 
 def best_linear_contract(agency: LinearAgency) -> LinearContract:
@@ -185,6 +203,7 @@ def best_linear_contract(agency: LinearAgency) -> LinearContract:
     >>> float(best.rate[0]), float(best.surplus), float(best.loss)
     (0.5, 0.5, 1.5)
     """
+    require_kind(agency, LinearAgency, "best_linear_contract: agency")
     return _contract(agency, _best_rate(agency))
 
 
@@ -202,7 +221,14 @@ def _matrix(value: Array, tasks: int, what: str) -> Square:
         raise ValueError(
             f"{what} has shape {value.shape}; give a number, {tasks} of them, or a {tasks} x {tasks} matrix."
         )
-    values = concrete(value)
-    if values is not None and not jnp.allclose(values, values.T, equal_nan=True):
-        raise ValueError(f"{what} is {values}; give a symmetric matrix.")
-    return (value + value.T) / 2
+    symmetric = jnp.allclose(value, value.T, equal_nan=True)
+    if concrete(symmetric) is not None and not symmetric:
+        raise ValueError(f"{what} is {value}; give a symmetric matrix.")
+    return jnp.where(symmetric, (value + value.T) / 2, jnp.nan)
+
+
+def _is_covariance(matrix: Square) -> Bool[Array, ""]:
+    """Whether no direction has a negative variance, to rounding."""
+    info = jnp.finfo(matrix.dtype)
+    rough = 16 * matrix.shape[0] * info.eps * jnp.max(jnp.abs(matrix)) + info.tiny
+    return is_positive_definite(matrix + rough * jnp.eye(matrix.shape[0], dtype=matrix.dtype))

@@ -9,12 +9,21 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
-from eqsolve._checks import require_finite
-from eqsolve._fields import as_fields, require_broadcast, require_nonnegative, require_positive
+from eqsolve._checks import as_array, require_finite, require_kind
+from eqsolve._fields import (
+    all_nonnegative,
+    all_positive,
+    as_fields,
+    nan_unless,
+    require_broadcast,
+    require_nonnegative,
+    require_positive,
+    require_values,
+)
 from eqsolve._tables import fields_table
-from eqsolve.mechanisms.classic.lot_sizing import economic_order_quantity, joint_lot
+from eqsolve.mechanisms.classic.lot_sizing import cost_rate, economic_order_quantity, joint_lot
 
 Values = Float[Array, "..."]
 
@@ -69,16 +78,22 @@ class LotTrade(eqx.Module):
         require_broadcast("LotTrade", **{name: value.shape for name, value in vars(self).items()})
         require_finite(self, "LotTrade")
 
+    @property
+    def _valid(self) -> Bool[Array, "..."]:
+        above = all_positive(self.demand, self.buyer_order, self.buyer_holding)
+        return above & all_nonnegative(self.seller_setup, self.seller_holding, self.price, self.cost, self.retail_price)
+
     def buyer_cost(self, price: Any, quantity: Any) -> Values:
-        """What the buyer pays, orders and holds for [money/time]."""
-        quantity = jnp.asarray(quantity)
-        return price * self.demand + self.buyer_order * self.demand / quantity + self.buyer_holding * quantity / 2
+        """What the buyer pays, orders and holds for [money/time]; NaN for a negative lot."""
+        lot, price = (as_array(x, self.demand.dtype, "buyer_cost: argument") for x in (quantity, price))
+        ordering = cost_rate(self.demand, self.buyer_order, self.buyer_holding, lot)
+        return nan_unless(self._valid, price * self.demand + ordering)
 
     def seller_profit(self, price: Any, quantity: Any) -> Values:
-        """What the seller earns [money/time]."""
-        quantity = jnp.asarray(quantity)
-        setups = self.seller_setup * self.demand / quantity + self.seller_holding * quantity / 2
-        return (price - self.cost) * self.demand - setups
+        """What the seller earns [money/time]; NaN for a negative lot."""
+        lot, price = (as_array(x, self.demand.dtype, "seller_profit: argument") for x in (quantity, price))
+        setups = cost_rate(self.demand, self.seller_setup, self.seller_holding, lot)
+        return nan_unless(self._valid, (price - self.cost) * self.demand - setups)
 
 
 class LotAgreement(eqx.Module):
@@ -112,16 +127,23 @@ def bargain_over_lots(trade: LotTrade, seller_weight: Any = 0.5) -> LotAgreement
     r"""The joint lot, the range of prices at which both gain, and the agreed price and share.
 
     **Arguments:** `seller_weight` in [0, 1]: the seller's part of the gain; 1/2 for the Nash solution.
-    **Returns:** a `LotAgreement`; for another weight `equal_price` and `share` are those of that weight.
-    **Errors:** `ValueError` for a weight outside [0, 1].
+    **Returns:** a `LotAgreement`; for another weight `equal_price` and `share` are those of that weight. NaN where a
+    traced number is out of range.
+    **Errors:** `ValueError` for a weight outside [0, 1]; `TypeError` for no `LotTrade`.
     **Source:** Kohli and Park (1989); the shares: Nam (paper 004), section 5.2.
 
     >>> trade = LotTrade(1000.0, 20.0, 180.0, 2.0, 0.0, price=10.0, cost=6.0, retail_price=14.0)
     >>> round(float(bargain_over_lots(trade).gain), 2)
     661.21
     """
-    if not isinstance(seller_weight, (int, float)) or not 0 <= seller_weight <= 1:
-        raise ValueError(f"bargain_over_lots: seller_weight is {seller_weight!r}; give a number from 0 to 1.")
+    require_kind(trade, LotTrade, "bargain_over_lots: trade")
+    weight = as_array(seller_weight, trade.demand.dtype, "bargain_over_lots: seller_weight")
+    require_values(weight, lambda w: (w >= 0) & (w <= 1), "bargain_over_lots: seller_weight", "give 0 to 1")
+    valid = trade._valid & (weight >= 0) & (weight <= 1)
+    return nan_unless(valid, _agreement(trade, weight))
+
+
+def _agreement(trade: LotTrade, seller_weight: Array) -> LotAgreement:
     own = economic_order_quantity(trade.demand, trade.buyer_order, trade.buyer_holding).quantity
     orders, holdings = trade.buyer_order + trade.seller_setup, trade.buyer_holding + trade.seller_holding
     joint = joint_lot(trade.demand, jnp.stack([orders], axis=-1), jnp.stack([holdings], axis=-1)).quantity

@@ -4,14 +4,14 @@ from typing import Any, Literal
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
-from eqsolve._checks import require_finite
+from eqsolve._checks import as_array, require_finite, require_kind
 from eqsolve._fields import (
     as_fields,
-    require_nonnegative,
+    nan_unless,
+    numbers_within,
     require_positive,
-    require_scalar,
     require_values,
     require_vector,
 )
@@ -57,6 +57,11 @@ class DiscountSchedule(eqx.Module):
         require_finite(self, "DiscountSchedule")
 
     @property
+    def _valid(self) -> Bool[Array, ""]:
+        starts = (self.start[0] == 0) & jnp.all(jnp.diff(self.start) > 0) & (self.start[-1] < jnp.inf)
+        return starts & jnp.all(jnp.diff(self.price) <= 0) & (self.price[-1] > 0) & (self.price[0] < jnp.inf)
+
+    @property
     def fixed(self) -> Tiers:
         """By tier, what an order costs beyond its units at the tier's price: zero for all-units discounts [money]."""
         if self.kind == "all-units":
@@ -66,14 +71,17 @@ class DiscountSchedule(eqx.Module):
 
     def purchase(self, quantity: Any) -> Array:
         """What an order of this size costs [money]; NaN below zero."""
-        q = jnp.asarray(quantity, self.price.dtype)
+        q = as_array(quantity, self.price.dtype, "purchase: quantity")
         tier = jnp.searchsorted(self.start, q, side="right") - 1
         safe = jnp.maximum(tier, 0)
-        return jnp.where(q >= 0, self.fixed[safe] + self.price[safe] * q, jnp.nan)
+        return jnp.where((q >= 0) & self._valid, self.fixed[safe] + self.price[safe] * q, jnp.nan)
 
 
 class DiscountedLot(eqx.Module):
-    """The best lot: `quantity` [units], `tier` (from 0), `price` paid per unit on average, `cost` [money/time]."""
+    """The best lot: `quantity` [units], `tier` (from 0), `price` paid per unit on average, `cost` [money/time].
+
+    NaN, and tier -1, where a traced parameter is out of range.
+    """
 
     quantity: Float[Array, ""]
     tier: Array
@@ -97,10 +105,13 @@ def best_discounted_lot(schedule: DiscountSchedule, demand: Any, order_cost: Any
     >>> float(lot.quantity), round(float(lot.cost), 2)
     (1000.0, 24470.0)
     """
-    given = as_fields("best_discounted_lot", demand=demand, order_cost=order_cost, holding_rate=holding_rate)
-    for name, value in given.items():
-        require_scalar(value, f"best_discounted_lot: {name}")
-        (require_nonnegative if name == "order_cost" else require_positive)(value, f"best_discounted_lot: {name}")
+    require_kind(schedule, DiscountSchedule, "best_discounted_lot: schedule")
+    given = numbers_within(
+        "best_discounted_lot",
+        demand=(demand, 0.0, jnp.inf, "()"),
+        order_cost=(order_cost, 0.0, jnp.inf, "[)"),
+        holding_rate=(holding_rate, 0.0, jnp.inf, "()"),
+    )
     demand, order, rate = given["demand"], given["order_cost"], given["holding_rate"]
     price, fixed = schedule.price, schedule.fixed
     economic = jnp.sqrt(2 * (order + fixed) * demand / (rate * price))
@@ -113,4 +124,5 @@ def best_discounted_lot(schedule: DiscountSchedule, demand: Any, order_cost: Any
     cost = jnp.where(lot < end, cost, jnp.inf)
     tier = jnp.argmin(cost)
     paid = jnp.where(some[tier], fixed[tier] / jnp.where(some[tier], lot[tier], 1.0), 0.0) + price[tier]
-    return DiscountedLot(lot[tier], tier, paid, cost[tier])
+    valid = schedule._valid & jnp.isfinite(demand + order + rate)
+    return nan_unless(valid, DiscountedLot(lot[tier], jnp.where(valid, tier, -1), paid, cost[tier]))

@@ -16,10 +16,19 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
-from eqsolve._checks import concrete, require_finite
-from eqsolve._fields import as_fields, per_entry, require_positive, require_scalar, require_vector
+from eqsolve._checks import as_array, concrete, require_finite, require_kind, require_whole
+from eqsolve._fields import (
+    all_positive,
+    as_fields,
+    harmless_unless,
+    nan_unless,
+    per_entry,
+    require_positive,
+    require_scalar,
+    require_vector,
+)
 from eqsolve._tables import number, table
 from eqsolve.demand import Normal, Poisson
 from eqsolve.mechanisms.newsvendor._roots import bisected, polished
@@ -75,10 +84,11 @@ class SerialPlan(eqx.Module):
 
         **Errors:** `ValueError` for a stage that does not exist.
         """
-        if not 1 <= stage <= len(self.curves):
+        require_whole(stage, "induced_penalty: stage", least=1)
+        if stage > len(self.curves):
             raise ValueError(f"induced_penalty: stage is {stage}; give 1 to {len(self.curves)}.")
         curve, best = self.curves[stage - 1], self.echelon[stage - 1]
-        return curve(jnp.minimum(jnp.asarray(level, best.dtype), best)) - curve(best)
+        return curve(jnp.minimum(as_array(level, best.dtype, "induced_penalty: level"), best)) - curve(best)
 
     def __str__(self) -> str:
         pairs = zip(self.echelon, self.local, strict=True)
@@ -128,6 +138,10 @@ class SerialSystem(eqx.Module):
             raise ValueError(f"SerialSystem.demand has the shape {self.demand.shape}; give one law.")
         require_finite(self, "SerialSystem")
 
+    @property
+    def _valid(self) -> Bool[Array, ""]:
+        return jnp.all(all_positive(self.echelon_holding, self.lead_time, self.penalty)) & self.demand._valid
+
 
 def solve_serial(system: SerialSystem, highest: int | None = None) -> SerialPlan:
     r"""Find the optimal base-stock levels and the cost rate.
@@ -137,9 +151,9 @@ def solve_serial(system: SerialSystem, highest: int | None = None) -> SerialPlan
 
     **Arguments:** `highest`: the highest Poisson level considered; by default one that demand during all lead times
     exceeds with probability 1e-14. Needed where the parameters are traced.
-    **Returns:** a `SerialPlan`; NaN where a Poisson level is at the highest one. Batched and, for normal demand,
-    differentiable in all parameters.
-    **Errors:** `ValueError` where `highest` is needed.
+    **Returns:** a `SerialPlan`; NaN where a Poisson level is at the highest one, all NaN where a traced parameter is
+    out of range. Batched and, for normal demand, differentiable in all parameters.
+    **Errors:** `ValueError` where `highest` is needed, or no whole number; `TypeError` for no `SerialSystem`.
     **Source:** as for `SerialSystem`.
 
     >>> from eqsolve.demand import Poisson
@@ -147,7 +161,10 @@ def solve_serial(system: SerialSystem, highest: int | None = None) -> SerialPlan
     >>> plan.echelon.tolist(), plan.local.tolist()
     ([5.0, 13.0], [5.0, 8.0])
     """
-    if isinstance(system.demand, Poisson) and highest is None:
+    require_kind(system, SerialSystem, "solve_serial: system")
+    if highest is not None:
+        require_whole(highest, "solve_serial: highest", least=1)
+    elif isinstance(system.demand, Poisson):
         total = concrete(jnp.sum(system.lead_time) * system.demand.mu)
         if total is None:
             raise ValueError("solve_serial: the parameters are traced; give `highest`, the highest level considered.")
@@ -157,6 +174,7 @@ def solve_serial(system: SerialSystem, highest: int | None = None) -> SerialPlan
 
 @eqx.filter_jit
 def _plan(system: SerialSystem, highest: int | None) -> SerialPlan:
+    valid, system = system._valid, harmless_unless(system._valid, system)
     if isinstance(system.demand, Normal):
         levels, curves = _normal_stages(system, system.demand)
     else:
@@ -165,7 +183,8 @@ def _plan(system: SerialSystem, highest: int | None) -> SerialPlan:
     echelon = jnp.stack(levels)
     lowest = jax.lax.cummin(echelon, reverse=True)
     local = jnp.diff(lowest, prepend=0.0)
-    return SerialPlan(echelon, local, curves[-1](echelon[-1]), tuple(curves))
+    plan = SerialPlan(echelon, local, curves[-1](echelon[-1]), tuple(curves))
+    return nan_unless(valid, plan)
 
 
 def _normal_stages(system: SerialSystem, demand: Normal) -> tuple[list[Array], list[CostCurve]]:

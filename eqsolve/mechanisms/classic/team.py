@@ -11,10 +11,20 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
-from eqsolve._checks import require_finite
-from eqsolve._fields import as_fields, per_entry, player_names, require_nonnegative, require_positive, require_vector
+from eqsolve._checks import require_finite, require_kind
+from eqsolve._fields import (
+    all_nonnegative,
+    all_positive,
+    as_fields,
+    nan_unless,
+    per_entry,
+    player_names,
+    require_nonnegative,
+    require_positive,
+    require_vector,
+)
 from eqsolve.action import Action
 from eqsolve.bounds import Box
 from eqsolve.game import Game
@@ -60,6 +70,11 @@ class Team(eqx.Module):
         require_positive(self.cost, "Team.cost")
         require_finite(self, "Team")
 
+    @property
+    def _valid(self) -> Bool[Array, ""]:
+        pay = jnp.isfinite(self.share) & jnp.isfinite(self.fixed)
+        return jnp.all(all_nonnegative(self.productivity) & all_positive(self.cost) & pay)
+
     def game(self, total: Mapping[str, Any] | None = None) -> Game:
         """Build the game of efforts, one action "effort" with an entry per member.
 
@@ -84,34 +99,37 @@ def team_outcomes(params: Team, actions: Mapping[str, Array], shock: None) -> di
     output = jnp.sum(params.productivity * effort)
     cost = params.cost * effort**2 / 2
     pay = params.share * output + params.fixed
-    return {
+    outcomes = {
         "net pay": pay - cost,
         "output": output,
         "surplus": output - jnp.sum(cost),
         "residual": output - jnp.sum(pay),
     }
+    return nan_unless(params._valid, outcomes)
 
 
 def team_equilibrium(team: Team) -> Members:
-    r"""The efforts $e_i = \max(s_i, 0) a_i / k_i$, each a dominant strategy.
+    r"""The efforts $e_i = \max(s_i, 0) a_i / k_i$, each a dominant strategy; NaN where a traced parameter is invalid.
 
     **Source:** Holmstrom (1982), section 2.
 
     >>> team_equilibrium(Team([3.0, 2.0], cost=1.0, share=0.5)).tolist()
     [1.5, 1.0]
     """
-    return jnp.maximum(team.share, 0.0) * team.productivity / team.cost
+    require_kind(team, Team, "team_equilibrium: team")
+    return nan_unless(team._valid, jnp.maximum(team.share, 0.0) * team.productivity / team.cost)
 
 
 def team_first_best(team: Team) -> Members:
-    """The efforts $a_i / k_i$ that maximise the surplus.
+    """The efforts $a_i / k_i$ that maximise the surplus; NaN where a traced parameter is invalid.
 
     **Source:** Holmstrom (1982), section 2.
 
     >>> team_first_best(Team([3.0, 2.0], cost=1.0, share=0.5)).tolist()
     [3.0, 2.0]
     """
-    return team.productivity / team.cost
+    require_kind(team, Team, "team_first_best: team")
+    return nan_unless(team._valid, team.productivity / team.cost)
 
 
 def team_loss(team: Team) -> Float[Array, ""]:
@@ -122,7 +140,9 @@ def team_loss(team: Team) -> Float[Array, ""]:
     >>> float(team_loss(Team([3.0, 2.0], cost=1.0, share=0.5)))
     1.625
     """
-    return jnp.sum((1 - jnp.maximum(team.share, 0.0)) ** 2 * team.productivity**2 / (2 * team.cost))
+    require_kind(team, Team, "team_loss: team")
+    lost = jnp.sum((1 - jnp.maximum(team.share, 0.0)) ** 2 * team.productivity**2 / (2 * team.cost))
+    return nan_unless(team._valid, lost)
 
 
 def budget_breaker(team: Team) -> Team:
@@ -138,6 +158,7 @@ def budget_breaker(team: Team) -> Team:
     >>> broken.fixed.tolist(), float(team_loss(broken))
     ([-6.5, -6.5], 0.0)
     """
+    require_kind(team, Team, "budget_breaker: team")
     n = len(team.members)
     output = jnp.sum(team.productivity * team_first_best(team))
     deposit = -(n - 1) / n * output

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from eqsolve._checks import require_kind, require_whole
 from eqsolve._tables import number, table
 from eqsolve.linalg import largest_eigenvalue
 from eqsolve.mechanisms.compensation.model import EffortModel
@@ -68,7 +69,7 @@ def check_assumptions(model: EffortModel, samples: int = 256) -> Assumptions:
 
     **Arguments:** `samples`: how many points inside the box. A failure between them can be missed.
     **Returns:** `Assumptions`: for each the smallest margin and where it was found.
-    **Errors:** `ValueError` for fewer than one sample.
+    **Errors:** `ValueError` for fewer than one sample, `TypeError` for no `EffortModel`.
     **Source:** Nam (paper 004), section 2.
 
     >>> from eqsolve.mechanisms.compensation.example import paper_example
@@ -76,8 +77,8 @@ def check_assumptions(model: EffortModel, samples: int = 256) -> Assumptions:
     >>> found.hold, found["output rises in effort"].strict  # the slope vanishes where own effort is one
     (True, False)
     """
-    if samples < 1:
-        raise ValueError(f"check_assumptions: samples is {samples}; give at least 1.")
+    require_kind(model, EffortModel, "check_assumptions: model")
+    require_whole(samples, "check_assumptions: samples", least=1)
     lower, upper = np.asarray(model.lower), np.asarray(model.upper)
     points = np.asarray(starts_with_corners(jnp.ravel(model.lower), jnp.ravel(model.upper), samples))
     if lower.size <= CORNER_ENTRIES:

@@ -6,8 +6,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from eqsolve._checks import as_array
-from eqsolve._fields import per_entry, require_positive
+from eqsolve._checks import as_array, require_kind
+from eqsolve._fields import all_positive, per_entry, require_positive
 from eqsolve.mechanisms.compensation.inducing import InducingSchemes
 
 Solution = Literal["nash", "kalai-smorodinsky", "egalitarian"]
@@ -42,7 +42,8 @@ def bargain(
     `nonnegative_shares`: whether to bargain over the schemes with $\alpha \ge 0$ only.
     **Returns:** an `Agreement`; NaN with `exists` False where nothing beats disagreement for all, or where the
     Kalai-Smorodinsky ray misses the set (possible with limits and three departments or more).
-    **Errors:** `ValueError` for an unknown solution, or weights that are not positive.
+    NaN and False, too, where a traced weight is not positive.
+    **Errors:** `ValueError` for an unknown solution, or weights that are not positive; `TypeError` for no family.
     **Source:** Nash (1950); Kalai and Smorodinsky (1975); Nam (paper 004), end of section 3.5.
 
     >>> from eqsolve.mechanisms.compensation import inducing_schemes, paper_example, pareto_point
@@ -50,6 +51,7 @@ def bargain(
     >>> bargain(family).share.tolist()
     [0.03125, 0.03125]
     """
+    require_kind(family, InducingSchemes, "bargain: family")
     if solution not in SOLUTIONS:
         raise ValueError(f"bargain: solution is {solution!r}; give one of {', '.join(map(repr, SOLUTIONS))}.")
     n, dtype = family.slope.shape[0], family.slope.dtype
@@ -75,7 +77,7 @@ def _agree(
     else:
         net = _water_filling(least, lowest, weight if solution == "nash" else jnp.ones_like(weight), family.welfare)
     rough = 16 * jnp.finfo(dtype).eps * (jnp.abs(family.welfare) + jnp.sum(jnp.abs(lowest)))
-    exists = jnp.all(family.slope != 0) & (spare >= -rough) & jnp.all(net >= lowest - rough)
+    exists = jnp.all((family.slope != 0) & all_positive(weight)) & (spare >= -rough) & jnp.all(net >= lowest - rough)
     net = jnp.where(exists, net, jnp.nan)
     return Agreement(net, family.shares_for(net), exists)
 

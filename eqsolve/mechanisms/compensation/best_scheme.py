@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from eqsolve._checks import require_kind, require_whole
 from eqsolve.mechanisms.compensation.equilibria import NashSet, all_equilibria
 from eqsolve.mechanisms.compensation.model import EffortModel
 from eqsolve.mechanisms.compensation.pareto import pareto_effort
@@ -53,13 +54,16 @@ def best_scheme(
     whether all departments get the same coefficients. `largest_rate`: of own performance; rates start at zero.
     `reservation`: what departments earn elsewhere [money]. `rounds`: of 65 schemes each. `seed`: of the search.
     **Returns:** a `BestScheme`; a lower bound of what the class can reach, to about three digits.
-    **Errors:** `ValueError` for another scheme, or where no scheme tried is feasible.
+    **Errors:** `ValueError` for another scheme, no rounds, or where no scheme tried is feasible; `TypeError` for no
+    `EffortModel`.
     **Source:** Nam (paper 004), sections 3.2 to 3.4 and 4.2 to 4.4.
 
     >>> from eqsolve.mechanisms.compensation.example import paper_example
     >>> round(best_scheme(paper_example(), 3, symmetric=True).welfare, 2)  # the Pareto-optimal effort has 12.5
     11.5
     """
+    require_kind(model, EffortModel, "best_scheme: model")
+    require_whole(rounds, "best_scheme: rounds", least=1)
     if scheme not in (1, 2, 3):
         raise ValueError(f"best_scheme: scheme is {scheme!r}; give 1, 2 or 3 (scheme 4 loses nothing).")
     n, dtype = len(model.departments), model.lower.dtype

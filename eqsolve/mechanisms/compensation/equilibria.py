@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from eqsolve._checks import require_kind, require_whole
 from eqsolve._tables import number, table
 from eqsolve.certify.certificate import certify
 from eqsolve.enumerate import enumerate_equilibria
@@ -95,7 +96,8 @@ def all_equilibria(
     stops rising somewhere (a cap) has equilibria at its kink, often a continuum, which only `BestReply()` finds.
     `most`: how many candidates are certified at most. `distance`: points closer than this share of the box are one.
     **Returns:** a `NashSet`. Finding none is evidence, not proof, that there is none.
-    **Errors:** `ValueError` where the pay does not fit the model.
+    **Errors:** `ValueError` where the pay does not fit the model, or a setting is out of range; `TypeError` for what is
+    no model or pay.
     **Source:** Nam (paper 004), sections 3.2 to 3.5, which solve first-order conditions only; ERRATA.md.
 
     >>> from eqsolve.mechanisms.compensation.example import paper_example
@@ -103,6 +105,12 @@ def all_equilibria(
     >>> len(found), found.unique, float(found.welfare[0])
     (1, True, 11.0)
     """
+    require_kind(model, EffortModel, "all_equilibria: model")
+    require_kind(pay, (Pay, CustomPay), "all_equilibria: pay")
+    for name, value, least in (("starts", starts, 1), ("scattered", scattered or 0, 0), ("most", most, 1)):
+        require_whole(value, f"all_equilibria: {name}", least)
+    if not distance >= 0:
+        raise ValueError(f"all_equilibria: distance is {distance}; give a number of zero or more.")
     game = model.game(pay)
     width = np.asarray(model.upper - model.lower).ravel()
     points, isolated = _candidates(game, starts, scattered, solver)

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from eqsolve._checks import require_kind
+from eqsolve._fields import as_numbers
 from eqsolve._tables import number, table
 from eqsolve.mechanisms.compensation.equilibria import NashSet, all_equilibria
 from eqsolve.mechanisms.compensation.model import EffortModel
@@ -32,10 +34,11 @@ def paper_example(base: Any = 15.0, fixed_cost: Any = 0.0) -> EffortModel:
     >>> float(paper_example().measures([[0.5, 1.0], [1.0, 0.5]]).welfare)
     12.5
     """
+    given = as_numbers("paper_example", base=base, fixed_cost=fixed_cost)
     return EffortModel(
-        StandardOutput(base=base - 4.0, linear=2.0, curve=1.0, synergy=1.0),
+        StandardOutput(base=given["base"] - 4.0, linear=2.0, curve=1.0, synergy=1.0),
         StandardPerformance(linear=4.0, curve=1.0),
-        StandardCost(fixed=fixed_cost, unit=1.0),
+        StandardCost(fixed=given["fixed_cost"], unit=1.0),
         departments=("marketing", "manufacturing"),
     )
 
@@ -83,13 +86,16 @@ def scheme_table(model: EffortModel, schemes: Mapping[str, Pay | CustomPay]) -> 
 
     **Arguments:** `schemes`: name -> pay, for instance `paper_schemes()`.
     **Returns:** a `SchemeTable`.
-    **Errors:** `ValueError` without schemes, and those of `all_equilibria`.
+    **Errors:** `ValueError` without schemes, `TypeError` for what is no scheme, and those of `all_equilibria`.
     **Source:** Nam (paper 004), section 4.6. The printed column of scheme 3 is wrong; see ERRATA.md.
 
     >>> found = scheme_table(paper_example(), {"halves": output_shares(0.5)})
     >>> bool(found["halves"].effort.max() < 1e-6)
     True
     """
+    require_kind(schemes, Mapping, "scheme_table: schemes")
+    for name, pay in schemes.items():
+        require_kind(pay, (Pay, CustomPay), f"scheme_table: schemes[{name!r}]")
     if not schemes:
         raise ValueError("scheme_table: no schemes given; give {name: pay}.")
     return SchemeTable({name: all_equilibria(model, pay) for name, pay in schemes.items()})

@@ -12,8 +12,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from eqsolve._checks import as_array
-from eqsolve._fields import as_fields, per_entry
+from eqsolve._checks import as_array, require_kind
+from eqsolve._fields import as_fields, nan_unless, per_entry
 from eqsolve._tables import fields_table
 from eqsolve.certify.certificate import Certificate, certify
 from eqsolve.mechanisms.compensation.model import EffortModel
@@ -54,7 +54,11 @@ class InducingSchemes(eqx.Module):
     def pay(self, share: Any) -> Pay:
         r"""The scheme with these shares $\alpha$ `[n]`, and the rates (12) to (15) that follow."""
         share = self._shares(share)
-        return Pay(share=share, rate=self.base - self.trade * share[:, None])
+        return Pay(share=share, rate=self.rates(share))
+
+    def rates(self, share: Any) -> Float[Array, "n n"]:
+        r"""The rates $B$ of all performances that go with these shares, (12) to (15)."""
+        return self.base - self.trade * self._shares(share)[:, None]
 
     def net_pay(self, share: Any) -> Shares:
         r"""What every department nets at $e^P$: $A_i \alpha_i - E_i$ plus its reservation utility [money]."""
@@ -108,7 +112,8 @@ def inducing_schemes(point: ParetoPoint, reservation: Any = 0.0) -> InducingSche
 
     **Arguments:** `point`: from `pareto_effort`. `reservation`: what departments earn elsewhere [money], one number or
     `[n]`.
-    **Returns:** `InducingSchemes`.
+    **Returns:** `InducingSchemes`; all NaN where a reservation is not finite.
+    **Errors:** `TypeError` for no `ParetoPoint`, `ValueError` for reservations of another shape.
     **Source:** Nam (paper 004), section 3.5.
 
     >>> from eqsolve.mechanisms.compensation import paper_example, pareto_point
@@ -118,6 +123,7 @@ def inducing_schemes(point: ParetoPoint, reservation: Any = 0.0) -> InducingSche
     >>> family.pay(1 / 32).rate.tolist()
     [[0.96875, 0.96875], [0.96875, 0.96875]]
     """
+    require_kind(point, ParetoPoint, "inducing_schemes: point")
     n = point.effort.shape[0]
     outside = per_entry(as_fields("inducing_schemes", reservation=reservation)["reservation"], n, "reservation")
     return _family(point, outside.astype(point.effort.dtype))
@@ -132,7 +138,7 @@ def _family(point: ParetoPoint, outside: Shares) -> InducingSchemes:
     slope = point.output - jnp.sum(traded, axis=1)
     # where output is the sum of performances, only rounding is left
     rough = 16 * jnp.finfo(slope.dtype).eps * (jnp.abs(point.output) + jnp.sum(jnp.abs(traded), axis=1))
-    return InducingSchemes(
+    family = InducingSchemes(
         base=base,
         trade=trade,
         slope=jnp.where(jnp.abs(slope) <= rough, 0.0, slope),
@@ -143,6 +149,7 @@ def _family(point: ParetoPoint, outside: Shares) -> InducingSchemes:
         welfare=point.welfare,
         reservation=outside,
     )
+    return nan_unless(jnp.all(jnp.isfinite(outside)), family)
 
 
 def induces(model: EffortModel, point: ParetoPoint, pay: Pay | CustomPay) -> Certificate:

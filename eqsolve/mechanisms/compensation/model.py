@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from eqsolve._checks import require_finite
+from eqsolve._checks import as_array, require_finite, require_kind, require_whole
 from eqsolve._fields import as_fields, player_names, require_values
 from eqsolve.action import Action
 from eqsolve.game import Game
@@ -70,10 +70,9 @@ class EffortModel(eqx.Module):
         departments: int | Iterable[str] = 2,
     ):
         terms = {"output": output, "performance": performance, "cost": cost}
-        names = None if isinstance(departments, int) else tuple(departments)
-        count = departments if isinstance(departments, int) else len(names or ())
-        modules = {name: _as_module(term, count) for name, term in terms.items()}
-        self.departments = player_names(names, count, "EffortModel.departments", "department")
+        self.departments = _names(departments)
+        count = len(self.departments)
+        modules = {name: _as_module(term, count, f"EffortModel.{name}") for name, term in terms.items()}
         fields = as_fields("EffortModel", **modules, lower=lower, upper=upper)
         self.output, self.performance, self.cost = fields["output"], fields["performance"], fields["cost"]
         shape = (count, count)
@@ -96,8 +95,13 @@ class EffortModel(eqx.Module):
                 raise ValueError(f"EffortModel.{name} returns the shape {found}; for {n} departments return {shape}.")
 
     def measures(self, effort: Any) -> Measures:
-        """Output, performance and cost at an effort matrix `[n, n]`."""
-        effort = jnp.asarray(effort, self.lower.dtype)
+        """Output, performance and cost at an effort matrix `[n, n]`, in the box or not.
+
+        **Errors:** `ValueError` for another shape.
+        """
+        effort = as_array(effort, self.lower.dtype, "measures: effort")
+        if effort.shape != self.lower.shape:
+            raise ValueError(f"measures: effort has shape {effort.shape}; give a matrix of shape {self.lower.shape}.")
         return Measures(self.output(effort), self.performance(effort), self.cost(effort))
 
     def game(self, pay: Pay | CustomPay) -> Game:
@@ -106,8 +110,9 @@ class EffortModel(eqx.Module):
         Outcomes: "net pay" (what each department maximises), "output", "performance", "cost", "reward", "residual"
         (what pay leaves of output) and "welfare" (output less costs, what a planner maximises).
 
-        **Errors:** `ValueError` where the pay is for another number of departments.
+        **Errors:** `ValueError` where the pay is for another number of departments; `TypeError` for no pay.
         """
+        require_kind(pay, (Pay, CustomPay), "EffortModel.game: pay")
         n = len(self.departments)
         return Game(
             Employment(self, pay.sized(n)),
@@ -148,8 +153,19 @@ def effort_outcomes(params: Employment, actions: Mapping[str, Array], shock: Non
     }
 
 
-def _as_module(term: Callable[..., Any], departments: int) -> eqx.Module:
+def _names(departments: int | Iterable[str]) -> tuple[str, ...]:
+    what = "EffortModel.departments"
+    if isinstance(departments, Iterable):
+        names = tuple(departments)
+        return player_names(names, len(names), what, "department")
+    require_whole(departments, what, least=1)
+    return player_names(None, departments, what, "department")
+
+
+def _as_module(term: Callable[..., Any], departments: int, what: str) -> eqx.Module:
     """Standard terms with all coefficients written out, so that models of one size share their programs."""
+    if not callable(term):
+        raise TypeError(f"{what} is {term!r}; give standard terms or a function.")
     if isinstance(term, Standard):
         return term.sized(departments)
     return term if isinstance(term, eqx.Module) else Custom(term)

@@ -5,6 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from eqsolve._checks import as_array, concrete, require_kind
+from eqsolve._fields import nan_unless
 from eqsolve._tables import fields_table
 from eqsolve.mechanisms.compensation.model import EffortModel
 from eqsolve.mechanisms.compensation.pay import Pay
@@ -62,6 +64,7 @@ def pareto_effort(model: EffortModel) -> ParetoPoint:
     >>> pareto_effort(paper_example()).effort.round(3).tolist()
     [[0.5, 1.0], [1.0, 0.5]]
     """
+    require_kind(model, EffortModel, "pareto_effort: model")
     found = solve_first_best(model.game(Pay()))
     point = pareto_point(model, found.actions["effort"])
     return eqx.tree_at(
@@ -74,15 +77,31 @@ def pareto_effort(model: EffortModel) -> ParetoPoint:
 def pareto_point(model: EffortModel, effort: Effort) -> ParetoPoint:
     """The values and slopes at an effort matrix that is known to be Pareto-optimal.
 
-    **Arguments:** `effort` `[n, n]` inside the box: found elsewhere, or in closed form. Whether it is optimal is not
-    checked beyond the signs of multipliers.
-    **Returns:** a `ParetoPoint`; `solved` says whether the first-order conditions hold.
+    **Arguments:** `effort` `[n, n]` inside the box, but for rounding: found elsewhere, or in closed form. Whether it is
+    optimal is not checked beyond the signs of multipliers.
+    **Returns:** a `ParetoPoint`; `solved` says whether the first-order conditions hold. NaN where a traced effort lies
+    outside the box.
+    **Errors:** `ValueError` for another shape, or effort outside the box; `TypeError` for no `EffortModel`.
 
     >>> from eqsolve.mechanisms.compensation.example import paper_example
     >>> bool(pareto_point(paper_example(), jnp.array([[0.5, 1.0], [1.0, 0.5]])).solved)
     True
     """
-    return _point(model, jnp.asarray(effort, model.lower.dtype))
+    require_kind(model, EffortModel, "pareto_point: model")
+    effort = as_array(effort, model.lower.dtype, "pareto_point: effort")
+    if effort.shape != model.lower.shape:
+        raise ValueError(f"pareto_point: effort has shape {effort.shape}; give a matrix of shape {model.lower.shape}.")
+    if concrete(outside := _outside(model, effort)) is not None and bool(jnp.any(outside)):
+        raise ValueError(
+            f"pareto_point: effort is {effort}; give efforts in the box from {model.lower} to {model.upper}."
+        )
+    return _point(model, effort)
+
+
+def _outside(model: EffortModel, effort: Effort) -> Bool[Array, "n n"]:
+    """Which efforts are out of bounds by more than rounding."""
+    room = float(jnp.finfo(effort.dtype).eps) ** 0.5 * (model.upper - model.lower)
+    return (effort < model.lower - room) | (effort > model.upper + room)
 
 
 @eqx.filter_jit
@@ -97,7 +116,7 @@ def _point(model: EffortModel, effort: Effort) -> ParetoPoint:
     size = jnp.max(jnp.abs(output_slope) + jnp.abs(cost_slope))
     rough = jnp.finfo(effort.dtype).eps ** 0.4 * size
     right = jnp.where(active == 0, jnp.abs(slope) <= rough, slope * active >= -rough)
-    return ParetoPoint(
+    point = ParetoPoint(
         effort=effort,
         output=found.output,
         performance=found.performance,
@@ -109,3 +128,4 @@ def _point(model: EffortModel, effort: Effort) -> ParetoPoint:
         multiplier=jnp.where(active != 0, slope, 0.0),
         solved=jnp.all(right),
     )
+    return nan_unless(~jnp.any(_outside(model, effort)), point)

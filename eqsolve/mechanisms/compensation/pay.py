@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from eqsolve._checks import as_parameters, require_callable, require_finite, require_no_captured_arrays
-from eqsolve._fields import as_fields, require_scalar, require_vector
+from eqsolve._fields import as_fields, require_scalar, require_sized, require_vector
 
 
 class Pay(eqx.Module):
@@ -44,6 +44,8 @@ class Pay(eqx.Module):
         for name, value in fields.items():
             setattr(self, name, value)
         require_scalar(self.threshold, "Pay.threshold")
+        ranks = {"share": 1, "rate": 2, "fixed": 1, "excess_share": 1}
+        require_sized("Pay", ranks, **{name: fields[name] for name in ranks})
 
     def __check_init__(self) -> None:
         require_finite(self, "Pay")

@@ -124,7 +124,7 @@ def proposition_5(family: InducingSchemes) -> Claim:
     True
     """
     sign = np.sign(np.asarray(family.slope, float))[:, None]
-    rates = np.array([np.asarray(family.pay(corner).rate, float) for corner in np.asarray(family.vertices())])
+    rates = np.array([np.asarray(family.rates(corner), float) for corner in np.asarray(family.vertices())])
     return Claim(
         "Feasible rates of performance are positive (negative where A is negative)",
         hypotheses=_feasible(family)

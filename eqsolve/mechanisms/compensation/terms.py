@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from eqsolve._checks import as_parameters, require_callable, require_finite, require_no_captured_arrays
-from eqsolve._fields import as_fields
+from eqsolve._fields import as_fields, require_sized
 
 Effort = Float[Array, "n n"]
 NEAR_ZERO = 1e-9  # below this effort a square root continues along its chord to zero, where its slope is finite
@@ -25,6 +25,11 @@ class Standard(eqx.Module):
     def shapes(self, departments: int) -> dict[str, tuple[int, ...]]:
         """The shape of every coefficient for so many departments."""
         raise NotImplementedError
+
+    def __check_init__(self) -> None:
+        owner, ranks = type(self).__name__, {name: len(shape) for name, shape in self.shapes(1).items()}
+        require_sized(owner, ranks, **{name: getattr(self, name) for name in ranks})
+        require_finite(self, owner)
 
     def sized(self, departments: int) -> Self:
         """The same terms with every coefficient written out; raises where a shape does not fit."""
@@ -80,9 +85,6 @@ class StandardOutput(Standard):
         for name, value in as_fields("StandardOutput", **given).items():
             setattr(self, name, value)
 
-    def __check_init__(self) -> None:
-        require_finite(self, "StandardOutput")
-
     def shapes(self, departments: int) -> dict[str, tuple[int, ...]]:
         """The shape of every coefficient for so many departments."""
         each = (departments, departments)
@@ -121,9 +123,6 @@ class StandardPerformance(Standard):
         for name, value in as_fields("StandardPerformance", base=base, linear=linear, root=root, curve=curve).items():
             setattr(self, name, value)
 
-    def __check_init__(self) -> None:
-        require_finite(self, "StandardPerformance")
-
     def shapes(self, departments: int) -> dict[str, tuple[int, ...]]:
         """The shape of every coefficient for so many departments."""
         n = departments
@@ -160,9 +159,6 @@ class StandardCost(Standard):
     def __init__(self, fixed: Any = 0.0, unit: Any = 0.0, slope: Any = 0.0, total: Any = 0.0):
         for name, value in as_fields("StandardCost", fixed=fixed, unit=unit, slope=slope, total=total).items():
             setattr(self, name, value)
-
-    def __check_init__(self) -> None:
-        require_finite(self, "StandardCost")
 
     def shapes(self, departments: int) -> dict[str, tuple[int, ...]]:
         """The shape of every coefficient for so many departments."""

@@ -25,7 +25,16 @@ from eqsolve.mechanisms.compensation import (
     inducing_schemes,
     paper_example,
     pareto_point,
+    proposition_1,
+    proposition_2,
+    proposition_3,
+    proposition_4,
+    proposition_5,
+    scheme_table,
+    theorem_1,
 )
+
+FIRM = paper_example()
 
 
 def output(params, effort):
@@ -65,11 +74,81 @@ def capped(params, output, performance):
         (lambda: best_scheme(paper_example(), 4), "scheme is 4"),
         (lambda: full_allocation(paper_example(), highest=0.0), "highest"),
         (lambda: check_assumptions(paper_example(), samples=0), "samples"),
+        (lambda: check_assumptions(FIRM, 2.5), "samples is 2.5"),
+        (lambda: all_equilibria(FIRM, Pay(), starts=0), "starts is 0"),
+        (lambda: all_equilibria(FIRM, Pay(), starts=-1), "starts is -1"),
+        (lambda: all_equilibria(FIRM, Pay(), scattered=-1), "scattered is -1"),
+        (lambda: EffortModel(output, performance, cost, departments=-2), "departments is -2"),
+        (lambda: EffortModel(output, performance, cost, departments=2.5), "departments is 2.5"),
+        (lambda: StandardOutput(linear=[1.0, 2.0]), r"StandardOutput.linear has shape \(2,\)"),
+        (lambda: StandardOutput(base=[1.0, 2.0]), r"StandardOutput.base has shape \(2,\); give one number,"),
+        (lambda: Pay(share=[]), r"Pay.share has shape \(0,\)"),
+        (lambda: Pay(share=0.5, rate=[1.0, 2.0]), r"Pay.rate has shape \(2,\)"),
+        (lambda: Pay(share=[0.5, 0.5, 0.5], rate=np.ones((2, 2))), r"Pay.rate has shape \(2, 2\)"),
+        (lambda: FIRM.measures([0.5, 1.0]), "effort has shape"),
+        (lambda: pareto_point(FIRM, np.ones((3, 3))), "effort has shape"),
+        (lambda: pareto_point(FIRM, np.full((2, 2), 1.5)), "efforts in the box"),
+        (lambda: best_scheme(FIRM, 1, rounds=0), "rounds is 0"),
     ],
 )
 def test_bad_values_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: EffortModel(3, performance, cost), "EffortModel.output is 3"),
+        (lambda: scheme_table(FIRM, {"a": 3}), r"schemes\['a'\] is 3"),
+        (lambda: scheme_table(FIRM, [Pay(0.5)]), "schemes is"),
+        (lambda: all_equilibria(FIRM, 3), "pay is 3"),
+        (lambda: all_equilibria(3, Pay()), "model is 3"),
+        (lambda: FIRM.game(3), "pay is 3"),
+        (lambda: paper_example("x"), "paper_example: base is 'x'"),
+        (lambda: inducing_schemes(3), "point is 3"),
+        (lambda: bargain(3), "family is 3"),
+    ],
+)
+def test_wrong_types_are_named(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
+def test_propositions_do_not_hold_of_nan():
+    point = pareto_point(FIRM, PARETO)
+    unknown = pareto_point(FIRM, np.full((2, 2), np.nan))
+    for family in (inducing_schemes(point, np.nan), inducing_schemes(unknown)):
+        for proposition in (proposition_1, proposition_2, proposition_3, proposition_4, proposition_5):
+            claim = proposition(family)
+            assert not claim.holds
+            assert not claim.applies
+    assert not theorem_1(FIRM, unknown).holds
+
+
+def test_traced_misuse_of_schemes_is_nan():
+    def answers(effort, weights, reservation):
+        point = pareto_point(FIRM, effort)
+        family = inducing_schemes(point, reservation)
+        agreed = bargain(family, weights=weights)
+        return {"point": (point.welfare, point.solved), "family": (family.slope, family.exists), "agreed": agreed}
+
+    fine = (PARETO, np.ones(2), np.zeros(2))
+    cases = [
+        (fine, []),
+        ((np.full((2, 2), 1.5), *fine[1:]), ["point", "family", "agreed"]),
+        ((PARETO, np.array([-1.0, 2.0]), fine[2]), ["agreed"]),
+        ((PARETO, np.array([1.0, np.nan]), fine[2]), ["agreed"]),
+        ((*fine[:2], np.array([0.0, np.nan])), ["family", "agreed"]),
+    ]
+    stacked = [np.stack(column) for column in zip(*[case for case, _ in cases], strict=True)]
+    found = jax.jit(jax.vmap(answers))(*stacked)
+    for lane, (_, wrong) in enumerate(cases):
+        for name, values in found.items():
+            for leaf in jax.tree.leaves(values):
+                value = np.asarray(leaf[lane], float)
+                bad = np.isnan(value) if leaf.dtype != bool else value == 0
+                assert np.all(bad) if name in wrong else not np.any(bad), (lane, name)
 
 
 def test_the_place_where_an_assumption_fails_is_named():

@@ -103,7 +103,7 @@ def contract_losses(market: VerticalMarket) -> dict[str, Array]:
     >>> shocks = JointTable([[-2.0, 2.0], [2.0, -2.0], [0.0, 0.0]], [0.25, 0.25, 0.5])
     >>> demand = LinearDemand(10.0, 1.0, 0.5, 0.2, shocks)
     >>> losses = contract_losses(VerticalMarket(demand, 2.0, Contract(2.0), highest_price=14.0))
-    >>> bool(losses["stealing"] > 0), bool(losses["with_fee"] < losses["without_fee"])
+    >>> bool(losses["stealing"] > 0), bool(losses["with_fee"] <= losses["without_fee"])
     (True, True)
     """
     plan = first_best(market)

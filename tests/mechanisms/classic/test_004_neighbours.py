@@ -1,6 +1,7 @@
 """The worked cases of paper 004 for inventories, lots, discounts, teams and bargaining, and brute force beside them."""
 
 import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -96,6 +96,7 @@ def contract_losses(market: VerticalMarket) -> dict[str, Array]:
     nine wholesale prices between cost and that plan's price, for the chain and for the manufacturer; equilibria count
     where they are solved, and are not certified. `stealing`: what a higher price of one outlet adds to the other's
     sales at the plan [units²/money]; above zero, outlets price too low and a floor helps, below zero a ceiling.
+    `plan_price`: of the best symmetric plan [money/unit].
     **Status:** NaN where nothing is solved.
     **Source:** Krishnan and Winter (paper 003), proposition 1 and equation (10).
 
@@ -122,4 +123,5 @@ def contract_losses(market: VerticalMarket) -> dict[str, Array]:
         "with_fee": 1 - jnp.max(chain) / most,
         "without_fee": 1 - chain[jnp.argmax(manufacturer)] / most,
         "stealing": jnp.where(plan.solved, plan.cross, jnp.nan),
+        "plan_price": jnp.where(plan.solved, plan.price, jnp.nan),
     }

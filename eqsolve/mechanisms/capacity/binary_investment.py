@@ -15,9 +15,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from eqsolve._fields import as_fields, require_positive, require_scalar, require_values
+from eqsolve.mechanisms._roots import bisected, polished
 from eqsolve.mechanisms.capacity.accounting import DepreciationSchedule, relative_benefit
 from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision, net_present_value, use_of
-from eqsolve.mechanisms.newsvendor._roots import bisected, polished
 
 Scalar = Float[Array, ""]
 PerPeriod = Float[Array, " periods"]

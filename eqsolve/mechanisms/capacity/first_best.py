@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from eqsolve.mechanisms.capacity._root import falling_root
+from eqsolve.mechanisms._roots import falling_root, polished
 from eqsolve.mechanisms.capacity.environment import (
     CapacityEnvironment,
     enough,
@@ -20,7 +20,6 @@ from eqsolve.mechanisms.capacity.environment import (
     own_states,
 )
 from eqsolve.mechanisms.capacity.reallocation import own_quantity, reallocate
-from eqsolve.mechanisms.newsvendor._roots import polished
 
 Number = Float[Array, ""]
 Each = Float[Array, " divisions"]

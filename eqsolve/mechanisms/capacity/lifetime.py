@@ -19,9 +19,9 @@ from eqsolve._fields import as_fields, per_entry, require_nonnegative, require_p
 from eqsolve.demand.distribution import Distribution
 from eqsolve.demand.finite import FiniteDemand
 from eqsolve.expectation.gauss import split_levels
+from eqsolve.mechanisms._roots import bisected
 from eqsolve.mechanisms.capacity.accounting import discount_factors, user_cost, whole_periods
 from eqsolve.mechanisms.capacity.revenue import Revenue
-from eqsolve.mechanisms.newsvendor._roots import bisected
 
 Scalar = Float[Array, ""]
 PerPeriod = Float[Array, " periods"]

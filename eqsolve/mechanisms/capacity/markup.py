@@ -9,11 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from eqsolve._fields import as_fields
-from eqsolve.mechanisms.capacity._root import falling_root
+from eqsolve.mechanisms._roots import falling_root, polished
 from eqsolve.mechanisms.capacity.environment import expected_own_price
 from eqsolve.mechanisms.capacity.first_best import fungible_capacity
 from eqsolve.mechanisms.capacity.renegotiation import CapacityGame, capacity_outcomes
-from eqsolve.mechanisms.newsvendor._roots import polished
 from eqsolve.solve import solve_nash
 
 Number = Float[Array, ""]

@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 
 from eqsolve._fields import require_broadcast
 from eqsolve._tangents import pushed_forward
-from eqsolve.mechanisms.capacity._root import falling_root
+from eqsolve.mechanisms._roots import falling_root
 from eqsolve.mechanisms.capacity.revenue import Revenue
 
 Each = Float[Array, "*states divisions"]

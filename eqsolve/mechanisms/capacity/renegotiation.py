@@ -21,7 +21,7 @@ from eqsolve.action import Action
 from eqsolve.equilibrium import Status
 from eqsolve.game import Game
 from eqsolve.mechanisms._pay import own_entry
-from eqsolve.mechanisms.capacity._root import falling_root
+from eqsolve.mechanisms._roots import falling_root, polished
 from eqsolve.mechanisms.capacity.environment import (
     CapacityEnvironment,
     enough,
@@ -34,7 +34,6 @@ from eqsolve.mechanisms.capacity.environment import (
 from eqsolve.mechanisms.capacity.first_best import fungible_capacity
 from eqsolve.mechanisms.capacity.reallocation import finite, own_value, reallocate
 from eqsolve.mechanisms.capacity.revenue import require_division
-from eqsolve.mechanisms.newsvendor._roots import polished
 from eqsolve.solve import solve_nash
 
 Number = Float[Array, ""]

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from eqsolve._checks import as_parameters, require_callable, require_finite, require_no_captured_arrays
 from eqsolve._fields import as_fields, require_broadcast, require_positive, require_scalar
-from eqsolve.mechanisms.newsvendor._roots import bisected, polished
+from eqsolve.mechanisms._roots import bisected, polished
 
 Values = Float[Array, "*batch"]
 

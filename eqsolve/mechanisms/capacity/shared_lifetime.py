@@ -18,8 +18,8 @@ from jaxtyping import Array, Bool, Float
 from eqsolve._checks import require_finite
 from eqsolve._fields import as_fields, require_nonnegative, require_positive, require_scalar
 from eqsolve.demand.joint import JointDistribution
+from eqsolve.mechanisms._roots import falling_root
 from eqsolve.mechanisms.capacity._laws import as_shocks
-from eqsolve.mechanisms.capacity._root import falling_root
 from eqsolve.mechanisms.capacity.accounting import discount_factors, whole_periods
 from eqsolve.mechanisms.capacity.conditions import interior_margin, limited_volatility, scarcity
 from eqsolve.mechanisms.capacity.environment import (

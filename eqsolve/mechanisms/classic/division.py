@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from eqsolve._checks import as_parameters
 from eqsolve._fields import as_fields, require_positive
-from eqsolve.mechanisms.newsvendor._roots import bisected
+from eqsolve.mechanisms._roots import bisected
 
 Utility = Callable[[Any, Array], Array]
 

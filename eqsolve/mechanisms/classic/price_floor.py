@@ -36,7 +36,7 @@ from eqsolve._fields import (
 )
 from eqsolve.action import Action
 from eqsolve.game import Game
-from eqsolve.mechanisms.newsvendor._roots import bisected, polished
+from eqsolve.mechanisms._roots import bisected, polished
 
 Scalar = Float[Array, ""]
 PerState = Float[Array, " states"]

@@ -31,7 +31,7 @@ from eqsolve._fields import (
 )
 from eqsolve._tables import number, table
 from eqsolve.demand import Normal, Poisson
-from eqsolve.mechanisms.newsvendor._roots import bisected, polished
+from eqsolve.mechanisms._roots import bisected, polished
 
 Levels = Float[Array, " stages"]
 SPAN = 9.0  # standard deviations: beyond them normal demand is left out (1e-19)

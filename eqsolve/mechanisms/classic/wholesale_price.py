@@ -17,8 +17,8 @@ from jaxtyping import Array, Bool, Float
 from eqsolve._fields import require_scalar, require_values
 from eqsolve._tables import fields_table
 from eqsolve.demand.distribution import Continuous, Distribution
+from eqsolve.mechanisms._roots import bisected, polished, support_grid
 from eqsolve.mechanisms.classic.channel import Channel, Settlement, Terms
-from eqsolve.mechanisms.newsvendor._roots import bisected, polished, support_grid
 
 Scalar = Float[Array, ""]
 APART = 4  # points of the grid between which the rise is measured

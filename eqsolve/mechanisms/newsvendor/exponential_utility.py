@@ -20,7 +20,7 @@ from jaxtyping import Array, Bool, Float
 
 from eqsolve._fields import as_fields, require_nonnegative
 from eqsolve.demand.distribution import Distribution
-from eqsolve.mechanisms.newsvendor._roots import bisected, polished
+from eqsolve.mechanisms._roots import bisected, polished
 from eqsolve.mechanisms.newsvendor.single import Newsvendor
 
 Values = Float[Array, "*batch"]

@@ -18,7 +18,7 @@ from eqsolve._checks import require_finite
 from eqsolve._fields import as_fields, require_nonnegative, require_positive, require_scalar, require_values
 from eqsolve._tables import fields_table
 from eqsolve.demand.distribution import Distribution
-from eqsolve.mechanisms.newsvendor._roots import bisected, polished, support_grid
+from eqsolve.mechanisms._roots import bisected, polished, support_grid
 
 Scalar = Float[Array, ""]
 

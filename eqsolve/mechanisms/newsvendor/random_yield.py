@@ -20,7 +20,7 @@ from eqsolve._fields import as_fields, require_nonnegative
 from eqsolve.demand.distribution import Distribution
 from eqsolve.demand.finite import FiniteDemand
 from eqsolve.expectation.gauss import split_levels
-from eqsolve.mechanisms.newsvendor._roots import bisected, polished
+from eqsolve.mechanisms._roots import bisected, polished
 from eqsolve.mechanisms.newsvendor.single import Newsvendor
 
 Values = Float[Array, "*batch"]

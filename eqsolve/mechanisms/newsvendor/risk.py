@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from eqsolve._fields import as_fields, require_values
-from eqsolve.mechanisms.newsvendor._roots import bisected, polished
+from eqsolve.mechanisms._roots import bisected, polished
 from eqsolve.mechanisms.newsvendor.single import Newsvendor
 
 Values = Float[Array, "*batch"]

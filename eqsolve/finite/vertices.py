@@ -91,7 +91,7 @@ def enumerate_mixed(game: FiniteGame) -> MixedEquilibriumSet:
             f"enumerate_mixed: {rows} and {columns} strategies make {sets} sets of inequalities, more than {MOST};"
             " remove dominated strategies (without_dominated) or use solve_mixed."
         )
-    first, second = (_positive(own) for own in np.asarray(game.payoffs, float))
+    first, second = (positive_payoffs(own) for own in np.asarray(game.payoffs, float))
     # labels: the row player's strategies, then the column player's
     x, x_binds = _vertices(second.T, own_first=True)
     y, y_binds = _vertices(first, own_first=False)
@@ -106,7 +106,8 @@ def enumerate_mixed(game: FiniteGame) -> MixedEquilibriumSet:
     return MixedEquilibriumSet(equilibria, _components(pairs), degenerate)
 
 
-def _positive(own: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
+def positive_payoffs(own: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
+    """Payoffs shifted and scaled into [1, 2], which changes no equilibrium."""
     return 1 + (own - own.min()) / (np.ptp(own) or 1.0)
 
 

@@ -8,7 +8,7 @@ from eqsolve._tables import number, table
 from eqsolve.certify.certificate import Certificate
 from eqsolve.enumerate import EquilibriumSet, enumerate_equilibria
 from eqsolve.equilibrium import Equilibrium, Status
-from eqsolve.mechanisms.vertical._mixture import Mixture, grid_regret, mixed_play
+from eqsolve.finite.double_oracle import Mixture, grid_regret, mixed_play
 from eqsolve.mechanisms.vertical.market import VerticalMarket
 from eqsolve.problem import problem_of
 from eqsolve.solvers.base import Solver
@@ -100,7 +100,7 @@ def diagnose(
     play is tried where no equilibrium was found. `tolerance`: mixed play is refined until no outlet gains more than
     this share of its profit, as far as 32 actions per outlet allow. `solver`, `search`: as in `enumerate_equilibria`.
     **Returns:** a `Diagnosis`. Mixed play is found by the double oracle: the finite game on lists of actions is solved
-    by learning, and each outlet's best reply of all prices and stocks joins its list.
+    by pivots (Lemke and Howson), and each outlet's best reply of all prices and stocks joins its list.
     **Errors:** `ValueError` for fewer than one start, two grid points, or a tolerance that is not positive.
     **Source:** Krishnan and Winter (paper 003), section 3, which assumes equilibria in pure strategies; McMahan, Gordon
     and Blum, Planning in the presence of cost functions controlled by an adversary (2003), for the double oracle.

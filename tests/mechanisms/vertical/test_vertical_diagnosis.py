@@ -5,9 +5,8 @@ import pytest
 
 import eqsolve as eqs
 from eqsolve.demand import Uniform
+from eqsolve.finite.double_oracle import grid_regret, mixed_play
 from eqsolve.mechanisms.vertical import Contract, LinearDemand, VerticalMarket, diagnose
-from eqsolve.mechanisms.vertical._mixture import grid_regret, mixed_play
-from eqsolve.mechanisms.vertical._pivots import bimatrix_equilibrium
 from eqsolve.problem import problem_of
 
 CROSS, SPILL, HIGHEST, COST = 0.7, 0.9, 33.0, 2.0
@@ -71,17 +70,6 @@ def test_mixed_play_against_plain_numpy():
     prices, stocks = rng.uniform(0, HIGHEST, 400), rng.uniform(0, 25.0, 400)
     tried = np.array([against(own) for own in np.stack([prices, stocks], axis=1)])
     assert np.all(tried <= value * (1 + 2e-3))
-
-
-def test_games_on_lists_are_solved_exactly():
-    rng = np.random.default_rng(3)
-    for _ in range(100):
-        rows, columns = rng.integers(1, 15, 2)
-        first, second = rng.normal(size=(2, rows, columns)).round(1)  # with ties
-        row, column = bimatrix_equilibrium(first, second)
-        assert np.max(first @ column) - row @ first @ column < 1e-8
-        assert np.max(second.T @ row) - row @ second @ column < 1e-8
-    assert np.all(np.isnan(bimatrix_equilibrium(np.full((2, 2), np.nan), np.ones((2, 2)))[0]))
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from eqsolve.mechanisms.vertical._pivots import bimatrix_equilibrium
+from eqsolve.finite.lemke_howson import bimatrix_equilibrium
 from eqsolve.problem import Problem
 
 MOST = 32  # actions per player; shorter lists are filled up with their first action, so that all compile once

@@ -8,6 +8,8 @@ the first player is let in; what drops out of one system enters the other, until
 import numpy as np
 from jaxtyping import Float
 
+from eqsolve.finite.vertices import positive_payoffs
+
 SHAKEN = 1e-10  # limits are moved by so much, each otherwise, so that ties cannot make the path go round
 TINY = 1e-12
 PIVOTS = 10_000
@@ -32,8 +34,8 @@ def bimatrix_equilibrium(first: Matrix, second: Matrix) -> tuple[np.ndarray, np.
     shaken = np.random.default_rng(0)
     # both systems have a variable for every action: that of its owner's mixture, or the slack of its payoff
     systems = [
-        _system(np.hstack([_positive(second).T, np.eye(columns)]), shaken),
-        _system(np.hstack([np.eye(rows), _positive(first)]), shaken),
+        _system(np.hstack([positive_payoffs(second).T, np.eye(columns)]), shaken),
+        _system(np.hstack([np.eye(rows), positive_payoffs(first)]), shaken),
     ]
     bases = [np.arange(rows, rows + columns), np.arange(rows)]
     entering, turn = 0, 0
@@ -47,10 +49,6 @@ def bimatrix_equilibrium(first: Matrix, second: Matrix) -> tuple[np.ndarray, np.
             break
         turn = 1 - turn
     return unknown
-
-
-def _positive(payoffs: Matrix) -> Matrix:
-    return 1 + (payoffs - payoffs.min()) / (np.ptp(payoffs) or 1.0)
 
 
 def _system(matrix: Matrix, shaken: np.random.Generator) -> Matrix:

@@ -5,6 +5,7 @@ coefficients by default, so one class covers the quadratic, square-root and loga
 programs are compiled once for all of them.
 """
 
+import abc
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -22,9 +23,9 @@ NEAR_ZERO = 1e-9  # below this effort a square root continues along its chord to
 class Standard(eqx.Module):
     """A sum of standard terms, whose coefficients may be written as one number for all."""
 
+    @abc.abstractmethod
     def shapes(self, departments: int) -> dict[str, tuple[int, ...]]:
         """The shape of every coefficient for so many departments."""
-        raise NotImplementedError
 
     def __check_init__(self) -> None:
         owner, ranks = type(self).__name__, {name: len(shape) for name, shape in self.shapes(1).items()}

@@ -126,13 +126,7 @@ from eqsolve.mechanisms.capacity.shared_lifetime import (
     shared_optimum,
 )
 from eqsolve.mechanisms.capacity.standard import two_divisions
-from eqsolve.mechanisms.capacity.transfer_pricing import Induced, full_cost_gap, induced, volume_variance
-from eqsolve.mechanisms.capacity.transfer_rules import (
-    DualPricing,
-    MarkUp,
-    OwnRule,
-    Tariff,
-    TransferRule,
+from eqsolve.mechanisms.capacity.tariffs import (
     capitalised,
     gatekeeper_tariff,
     naive_full_cost,
@@ -140,6 +134,8 @@ from eqsolve.mechanisms.capacity.transfer_rules import (
     two_part,
     variable_cost,
 )
+from eqsolve.mechanisms.capacity.transfer_pricing import Induced, full_cost_gap, induced, volume_variance
+from eqsolve.mechanisms.capacity.transfer_rules import DualPricing, MarkUp, OwnRule, Tariff, TransferRule
 from eqsolve.mechanisms.capacity.volatility import CapitalisedCost, capitalised_cost
 
 __all__ = [

@@ -22,6 +22,13 @@ def first_unit_margin(environment: CapacityEnvironment) -> Each:
     """What the first unit of capacity earns in the worst state, min R_i'(0, e) - w_i [money/unit].
 
     Paper 002 assumes that it is above zero (section 2, x R'(0) > w).
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> first_unit_margin(divisions).tolist()
+    [7.5, 6.0]
     """
     return limited_volatility(environment, 0.0)
 
@@ -54,6 +61,13 @@ def interior_margin(environment: CapacityEnvironment, capacity: Any) -> Each:
 
     **Arguments:** `capacity`: shared, >= 0 [units], one number.
     **Source:** Dutta and Reichelstein (paper 002), proof of Proposition 2, "provided that q_i* > 0" (ERRATA.md).
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> interior_margin(divisions, 12.0).tolist()
+    [4.75, 2.75]
     """
     states, possible = _extreme_states(environment)
     capacity = environment.shared_capacity(capacity)
@@ -64,7 +78,15 @@ def interior_margin(environment: CapacityEnvironment, capacity: Any) -> Each:
 
 
 def scarcity(environment: CapacityEnvironment, capacity: Any) -> Number:
-    """The lowest shadow price of shared capacity over all states; zero where some leave capacity idle [money/unit]."""
+    """The lowest shadow price of shared capacity over all states; zero where some leave capacity idle [money/unit].
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> float(scarcity(divisions, 12.0))
+    2.75
+    """
     if isinstance(environment.shocks, JointDiscrete):
         states, possible = _extreme_states(environment)
     else:
@@ -99,6 +121,14 @@ def price_curvature(environment: CapacityEnvironment, capacity: Any) -> PriceCur
 
     **Arguments:** `capacity`: shared, >= 0 [units].
     **Source:** Dutta and Reichelstein (paper 001), Proposition 5 and equation (22).
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> found = price_curvature(divisions, 12.0)
+    >>> abs(float(found.lowest)) < 1e-4, abs(float(found.highest)) < 1e-4
+    (True, True)
     """
     states, possible = _grid_states(environment)
 

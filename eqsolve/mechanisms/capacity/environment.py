@@ -166,12 +166,27 @@ def expected_shadow_price(environment: CapacityEnvironment, capacity: Any) -> Nu
     **Errors:** `ValueError` for more than one number.
     **Derivatives:** all, to second order.
     **Source:** Dutta and Reichelstein (paper 002), Lemma 2; (paper 001), equation (12).
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> float(expected_shadow_price(divisions, 12.0))
+    3.0
     """
     return _SHARED_PRICE(environment, environment.shared_capacity(capacity))
 
 
 def expected_shared_value(environment: CapacityEnvironment, capacity: Any) -> Number:
-    """E M: what shared capacity is expected to earn net of variable cost [money]; as for `expected_shadow_price`."""
+    """E M: what shared capacity is expected to earn net of variable cost [money]; as for `expected_shadow_price`.
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> float(expected_shared_value(divisions, 12.0))
+    78.0625
+    """
     return _SHARED_VALUE(environment, environment.shared_capacity(capacity))
 
 
@@ -181,6 +196,13 @@ def expected_own_price(environment: CapacityEnvironment, capacity: Any) -> Each:
     **Arguments:** `capacity`: >= 0 [units], one per division.
     **Returns:** NaN for negative capacity.
     **Derivatives:** all, to second order.
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> expected_own_price(divisions, [7.0, 5.0]).tolist()
+    [3.0, 3.0]
     """
     return _OWN_PRICE(environment, environment.own_capacity(capacity))
 
@@ -189,26 +211,18 @@ def expected_own_value(environment: CapacityEnvironment, capacity: Any) -> Each:
     """E CM_i: what every division's own capacity is expected to earn net of variable cost [money].
 
     **Arguments:** `capacity`: as for `expected_own_price`.
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> expected_own_value(divisions, [7.0, 5.0]).tolist()
+    [45.5, 27.5]
     """
     return _OWN_VALUE(environment, environment.own_capacity(capacity))
 
 
-def _margins(environment: CapacityEnvironment) -> _by_parts.Margins | None:
-    """What the closed forms for quadratic revenue and uniform shocks need, where they apply."""
-    if not _by_parts.is_by_parts(environment.revenue, environment.shocks):
-        return None
-    return _by_parts.Margins.of(environment.revenue, environment.shocks, environment.variable_costs)
-
-
-def _inside(environment: CapacityEnvironment, capacity: Array, value: Array) -> Array:
-    """`value`, or NaN where there is no such capacity or environment."""
-    return environment.checked(jnp.where(capacity >= 0, value, jnp.nan))
-
-
 def _shared_price(environment: CapacityEnvironment, capacity: Number) -> Number:
-    margins = _margins(environment)
-    if margins is not None:
-        return _inside(environment, capacity, _by_parts.shared_price(margins, capacity))
     states, weights = joint_states(environment, capacity)
     price = shadow_price(environment.revenue, environment.variable_cost, capacity, states)
     return environment.checked(_mean(weights, price))
@@ -216,9 +230,6 @@ def _shared_price(environment: CapacityEnvironment, capacity: Number) -> Number:
 
 def _shared_slope(environment: CapacityEnvironment, capacity: Number) -> Number:
     """The mean slope of the price: the price has kinks and no jumps, so that the kinks' moves do not matter."""
-    margins = _margins(environment)
-    if margins is not None:
-        return _by_parts.shared_slope(margins, capacity)
     states, weights = joint_states(environment, capacity)
 
     def price(capacity: Number) -> Array:
@@ -228,27 +239,18 @@ def _shared_slope(environment: CapacityEnvironment, capacity: Number) -> Number:
 
 
 def _shared_value(environment: CapacityEnvironment, capacity: Number) -> Number:
-    margins = _margins(environment)
-    if margins is not None:
-        return _inside(environment, capacity, _by_parts.shared_value(margins, capacity))
     states, weights = joint_states(environment, capacity)
     value = shared_value(environment.revenue, environment.variable_cost, capacity, states)
     return environment.checked(_mean(weights, value))
 
 
 def _own_price(environment: CapacityEnvironment, capacity: Each) -> Each:
-    margins = _margins(environment)
-    if margins is not None and environment.use == "efficient":
-        return _inside(environment, capacity, _by_parts.own_price(margins, capacity))
     shock, weights = own_states(environment, capacity)
     price = own_price(environment.revenue, environment.variable_cost, capacity, shock, environment.use)
     return environment.checked(_mean(weights, price))
 
 
 def _own_slope(environment: CapacityEnvironment, capacity: Each) -> Each:
-    margins = _margins(environment)
-    if margins is not None and environment.use == "efficient":
-        return _by_parts.own_slope(margins, capacity)
     shock, weights = own_states(environment, capacity)
 
     def price(capacity: Each) -> Array:
@@ -258,15 +260,35 @@ def _own_slope(environment: CapacityEnvironment, capacity: Each) -> Each:
 
 
 def _own_value(environment: CapacityEnvironment, capacity: Each) -> Each:
-    margins = _margins(environment)
-    if margins is not None and environment.use == "efficient":
-        return _inside(environment, capacity, _by_parts.own_value(margins, capacity))
     shock, weights = own_states(environment, capacity)
     value = own_value(environment.revenue, environment.variable_cost, capacity, shock, environment.use)
     return environment.checked(_mean(weights, value))
 
 
 Function = Callable[[CapacityEnvironment, Array], Array]
+Exact = Callable[[_by_parts.Margins, Array], Array]
+
+
+def _shared(exact: Exact, summed: Function) -> Function:
+    """An expectation about shared capacity: in closed form where there is one, else summed over states."""
+
+    def function(environment: CapacityEnvironment, capacity: Array) -> Array:
+        if not _by_parts.is_by_parts(environment.revenue, environment.shocks):
+            return summed(environment, capacity)
+        margins = _by_parts.Margins.of(environment.revenue, environment.shocks, environment.variable_costs)
+        return environment.checked(jnp.where(capacity >= 0, exact(margins, capacity), jnp.nan))
+
+    return function
+
+
+def _own(exact: Exact, summed: Function) -> Function:
+    """The same about each division's own capacity; the closed forms are those of efficient use."""
+    efficient = _shared(exact, summed)
+
+    def function(environment: CapacityEnvironment, capacity: Array) -> Array:
+        return (efficient if environment.use == "efficient" else summed)(environment, capacity)
+
+    return function
 
 
 def _with_slope(function: Function, slope: Function) -> Function:
@@ -290,14 +312,24 @@ def _with_slope(function: Function, slope: Function) -> Function:
     return known
 
 
-_SHARED_PRICE = _with_slope(_shared_price, _shared_slope)
-_SHARED_VALUE = _with_slope(_shared_value, _SHARED_PRICE)
-_OWN_PRICE = _with_slope(_own_price, _own_slope)
-_OWN_VALUE = _with_slope(_own_value, _OWN_PRICE)
+_SHARED_PRICE = _with_slope(
+    _shared(_by_parts.shared_price, _shared_price), _shared(_by_parts.shared_slope, _shared_slope)
+)
+_SHARED_VALUE = _with_slope(_shared(_by_parts.shared_value, _shared_value), _SHARED_PRICE)
+_OWN_PRICE = _with_slope(_own(_by_parts.own_price, _own_price), _own(_by_parts.own_slope, _own_slope))
+_OWN_VALUE = _with_slope(_own(_by_parts.own_value, _own_value), _OWN_PRICE)
 
 
 def expected_own_quantity(environment: CapacityEnvironment, capacity: Any) -> Each:
-    """E q_i: what every division is expected to sell from its own capacity [units]."""
+    """E q_i: what every division is expected to sell from its own capacity [units].
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> expected_own_quantity(divisions, [7.0, 9.0]).tolist()
+    [7.0, 7.5]
+    """
     capacity = environment.own_capacity(capacity)
     shock, weights = own_states(environment, capacity)
     sold = own_quantity(environment.revenue, environment.variable_cost, capacity, shock, environment.use)

@@ -27,6 +27,10 @@ def volatility_curves(
     **Arguments:** as for `capitalised_cost`, the paper's by default. `points`: how many half-widths.
     **Errors:** `ValueError` that names the argument.
     **Source:** Dutta and Reichelstein (paper 002), appendix B, Figures 5 and 6.
+
+    >>> half_width, found = volatility_curves(points=3)
+    >>> half_width.tolist(), [round(float(x), 2) for x in found.capacity]
+    ([0.0, 1.0, 2.0], [100.0, 100.0, 117.16])
     """
     room = as_fields("volatility_curves", room=mean - w)["room"]
     require_values(room, lambda x: np.isfinite(x) & (x >= 0), "volatility_curves: mean less w", "give a mean above w")

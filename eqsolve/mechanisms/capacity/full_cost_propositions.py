@@ -32,7 +32,7 @@ from eqsolve.mechanisms.capacity.shared_lifetime import (
     regime_margins,
     shared_optimum,
 )
-from eqsolve.mechanisms.capacity.transfer_rules import capitalised, relative_benefit_two_part, two_part
+from eqsolve.mechanisms.capacity.tariffs import capitalised, relative_benefit_two_part, two_part
 
 Scalar = Float[Array, ""]
 LEVELS = 64  # at which laws of different periods are compared

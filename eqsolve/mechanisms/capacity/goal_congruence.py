@@ -77,7 +77,7 @@ def goal_congruence(division: LifetimeDivision, rule: TransferRule, tolerance: A
 
     >>> from eqsolve.demand.uniform import Uniform
     >>> from eqsolve.mechanisms.capacity.families import QuadraticRevenue
-    >>> from eqsolve.mechanisms.capacity.transfer_rules import relative_benefit_two_part, two_part
+    >>> from eqsolve.mechanisms.capacity.tariffs import relative_benefit_two_part, two_part
     >>> x, w = jnp.array([1.0, 0.5]), jnp.array([2.0, 1.0])
     >>> division = LifetimeDivision(QuadraticRevenue(10.0, 0.5), Uniform(0.4, 1.2), w, 6.0, 0.1, multiplier=x)
     >>> [bool(goal_congruence(division, rule(division)).congruent) for rule in (two_part, relative_benefit_two_part)]
@@ -120,5 +120,11 @@ def full_use_capacity(division: LifetimeDivision) -> Scalar:
 
     **Returns:** the capacity [units]; zero where the first unit does not pay.
     **Source:** paper 002, Proposition 4(ii) and appendix B, $k^I$.
+
+    >>> from eqsolve.demand import Uniform
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> division = LifetimeDivision(QuadraticRevenue(10.0, 0.5), Uniform(0.9, 0.2), 2.0, 6.0, 0.1, periods=2)
+    >>> round(float(full_use_capacity(division)), 3)
+    4.543
     """
     return best_capacity(division, division.discounts, division.variable_cost, division.price, least=-jnp.inf)

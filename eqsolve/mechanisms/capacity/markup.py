@@ -44,6 +44,14 @@ def corrective_price(game: CapacityGame) -> CorrectivePrice:
     **Errors:** `ValueError` for more than two divisions.
     **Source:** Dutta and Reichelstein (paper 001), section 6.1, after Proposition 6: mark-ups are called for, but not
     computed; for convex shadow prices they are negative (ERRATA.md).
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import CapacityEnvironment, QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> game = CapacityGame(divisions, share=0.5)
+    >>> round(float(corrective_price(game).price), 3)
+    3.0
     """
     environment = game.environment
     if environment.divisions != 2:

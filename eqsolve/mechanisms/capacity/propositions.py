@@ -114,6 +114,14 @@ def efficient_rights(game: CapacityGame, tolerance: float = 1e-8) -> EfficientRi
     **Arguments:** `game`. `tolerance`: relative to the capacity cost.
     **Returns:** `EfficientRights`. The conclusion may hold where hypotheses fail, as at a share of 0 or 1.
     **Source:** Dutta and Reichelstein (paper 002), Proposition 2; (paper 001), Proposition 3 (ERRATA.md).
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> game = CapacityGame(divisions, share=0.5)
+    >>> bool(efficient_rights(game, tolerance=1e-3).holds)
+    True
     """
     environment = game.environment
     alone = dedicated_capacity(environment)
@@ -159,6 +167,14 @@ def investment_bias(game: CapacityGame) -> InvestmentBias:
 
     **Arguments:** `game` of two divisions, rights charged at capacity cost.
     **Source:** Dutta and Reichelstein (paper 001), Proposition 6, which leaves out these ends (ERRATA.md).
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> game = CapacityGame(divisions, share=0.5)
+    >>> abs(float(investment_bias(game).outcome.loss)) < 1e-3
+    True
     """
     comparison, outcome = compare_capacity(game.environment), renegotiated(game)
     total, separate = jnp.sum(outcome.capacity), jnp.sum(comparison.dedicated)
@@ -187,6 +203,14 @@ def efficient_gatekeeper(game: CapacityGame, gatekeeper: int = 0, tolerance: flo
 
     **Arguments:** as for `gatekeeper_contract`. `tolerance`: relative to capacity and profit.
     **Source:** Dutta and Reichelstein (paper 002), Proposition 3 and its Corollary; (paper 001), Proposition 7.
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> game = CapacityGame(divisions, share=0.5)
+    >>> bool(efficient_gatekeeper(game, tolerance=1e-3).holds)
+    True
     """
     contract = gatekeeper_contract(game, gatekeeper)
     at_cost = CapacityGame(game.environment, game.share, names=game.names)
@@ -211,5 +235,12 @@ def separate_loss(environment: CapacityEnvironment) -> Number:
     h_2)).
 
     **Source:** Dutta and Reichelstein (paper 002), section 4, the case without renegotiation.
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> round(float(separate_loss(divisions)), 4)
+    5.0625
     """
     return fungible_capacity(environment).profit - jnp.sum(dedicated_capacity(environment).profit)

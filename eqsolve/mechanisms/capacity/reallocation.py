@@ -68,13 +68,23 @@ def reallocate(revenue: Revenue, variable_cost: Any, capacity: Any, shock: Any) 
 
 
 def shadow_price(revenue: Revenue, variable_cost: Any, capacity: Any, shock: Any) -> State:
-    """The shadow price S of shared capacity [money/unit]; arguments as for `reallocate`."""
+    """The shadow price S of shared capacity [money/unit]; arguments as for `reallocate`.
+
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> float(shadow_price(QuadraticRevenue([10.0, 6.0], 0.5), 0.0, 10.0, [1.0, 1.0]))
+    3.0
+    """
     cost, capacity, shock = _arguments("shadow_price", revenue, variable_cost, capacity, shock)
     return _price((revenue, cost, shock), capacity)
 
 
 def shared_value(revenue: Revenue, variable_cost: Any, capacity: Any, shock: Any) -> State:
-    """What shared capacity earns net of variable cost, M [money]; arguments as for `reallocate`."""
+    """What shared capacity earns net of variable cost, M [money]; arguments as for `reallocate`.
+
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> float(shared_value(QuadraticRevenue([10.0, 6.0], 0.5), 0.0, 10.0, [1.0, 1.0]))
+    59.0
+    """
     cost, capacity, shock = _arguments("shared_value", revenue, variable_cost, capacity, shock)
     return _shared_value((revenue, cost, shock), capacity)
 
@@ -86,6 +96,10 @@ def own_quantity(revenue: Revenue, variable_cost: Any, capacity: Any, shock: Any
     wants, or "literal", all of it.
     **Returns:** one entry per division. NaN for negative capacity or variable cost.
     **Errors:** `TypeError` or `ValueError` for what is no revenue, shapes that do not fit, or another `use`.
+
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> own_quantity(QuadraticRevenue(10.0, 0.5), 0.0, [4.0, 12.0], 1.0).tolist()
+    [4.0, 10.0]
     """
     cost, capacity, shock = _own_arguments("own_quantity", revenue, variable_cost, capacity, shock, use)
     return _own_quantity(revenue, cost, capacity, shock, use)
@@ -95,6 +109,10 @@ def own_price(revenue: Revenue, variable_cost: Any, capacity: Any, shock: Any, u
     """What one more unit of its own capacity earns every division [money/unit]; arguments as for `own_quantity`.
 
     **Source:** Dutta and Reichelstein (paper 002), proof of Lemma 1: dCM/dk = max(R'(k) - w, 0).
+
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> own_price(QuadraticRevenue(10.0, 0.5), 0.0, [4.0, 12.0], 1.0).tolist()
+    [6.0, 0.0]
     """
     cost, capacity, shock = _own_arguments("own_price", revenue, variable_cost, capacity, shock, use)
     return _own_price(revenue, cost, capacity, shock, use)

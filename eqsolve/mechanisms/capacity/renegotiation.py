@@ -211,6 +211,14 @@ def expected_payments(game: CapacityGame, capacity: Any) -> Each:
     """What every division expects to receive from the others when rights are renegotiated [money]; sums to zero.
 
     **Arguments:** as for `negotiate`.
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> game = CapacityGame(divisions, share=0.5)
+    >>> expected_payments(game, [7.0, 5.0]).tolist()
+    [-0.5625, 0.5625]
     """
     game = game.checked
     environment = game.environment
@@ -230,6 +238,14 @@ def held_up(game: CapacityGame, capacity: Any) -> Each:
     **Returns:** [money/unit], expected. Negative for a division that has so much less of a right than the others that a
     unit more is worth more to it alone than to all together.
     **Source:** Dutta and Reichelstein (paper 002), the difference of equations (14) and (18).
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> game = CapacityGame(divisions, share=0.5)
+    >>> held_up(game, [7.0, 4.0]).tolist()
+    [0.25, -0.25]
     """
     game = game.checked
     capacity = _rights(game, capacity)
@@ -247,6 +263,14 @@ def best_reply(game: CapacityGame, division: int, capacity: Any) -> Number:
     **Returns:** a capacity >= 0 [units], differentiable in everything; NaN where another right is negative or NaN.
     **Errors:** `ValueError` for a division that does not exist.
     **Source:** Dutta and Reichelstein (paper 002), equations (18), (19) and (21); (paper 001), (14) and (16).
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> game = CapacityGame(divisions, share=0.5)
+    >>> round(float(best_reply(game, 0, [0.0, 5.0])), 3)
+    7.0
     """
     require_division(division, game.environment.divisions, "best_reply")
     game = game.checked
@@ -274,6 +298,14 @@ def reaction_curve(game: CapacityGame, division: int, capacities: Any) -> Float[
     **Arguments:** `game` of two divisions. `division`: 0 or 1, who replies. `capacities`: >= 0 [units], shape
     `[points]`.
     **Source:** Dutta and Reichelstein (paper 002), equation (21) and Figure 4.
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> game = CapacityGame(divisions, share=0.5)
+    >>> [round(float(x), 2) for x in reaction_curve(game, 0, [0.0, 5.0])]
+    [9.25, 7.0]
     """
     _require_two(game, "reaction_curve")
     require_division(division, 2, "reaction_curve")
@@ -309,6 +341,15 @@ def renegotiated(game: CapacityGame) -> CapacityResult:
 
     **Returns:** a `CapacityResult`; for 0 < share < 1 its capacities are unique.
     **Source:** Dutta and Reichelstein (paper 002), equations (18) and (19); (paper 001), proposition 6.
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> game = CapacityGame(divisions, share=0.4)
+    >>> found = renegotiated(game)
+    >>> [round(float(x), 2) for x in found.capacity], abs(float(found.loss)) < 1e-3
+    ([7.0, 5.0], True)
     """
     found = solve_nash(game.game())
     return result_at(game, found.actions["capacity"], found.status)
@@ -319,6 +360,15 @@ def only_one_acquires(game: CapacityGame, division: int = 0) -> CapacityResult:
 
     **Source:** Dutta and Reichelstein (paper 002), section 4; (paper 001), equations (16) and (17): capacity falls
     short of the first best, but for a share of 1 (ERRATA.md).
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> shocks = JointTable([[0.75, 1.25], [1.25, 0.75]], [0.5, 0.5])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), 3.0, shocks)
+    >>> game = CapacityGame(divisions, share=0.5)
+    >>> found = only_one_acquires(game)
+    >>> [round(float(x), 2) for x in found.capacity], round(float(found.loss), 2)
+    ([9.25, 0.0], 1.89)
     """
     require_division(division, game.environment.divisions, "only_one_acquires")
     none = jnp.zeros_like(game.share)

@@ -64,7 +64,7 @@ def induced(division: LifetimeDivision, rule: TransferRule, weights: Any = None)
 
     >>> from eqsolve.demand.uniform import Uniform
     >>> from eqsolve.mechanisms.capacity.families import RootRevenue
-    >>> from eqsolve.mechanisms.capacity.transfer_rules import naive_full_cost, two_part
+    >>> from eqsolve.mechanisms.capacity.tariffs import naive_full_cost, two_part
     >>> division = LifetimeDivision(RootRevenue(20.0), Uniform(0.2, 1.6), 2.0, price=12.0, rate=0.1, periods=5)
     >>> [round(float(induced(division, rule(division)).capacity), 3) for rule in (two_part, naive_full_cost)]
     [3.834, 12.143]
@@ -110,7 +110,7 @@ def full_cost_gap(division: LifetimeDivision, rule: TransferRule, capacity: Any,
 
     >>> from eqsolve.demand.uniform import Uniform
     >>> from eqsolve.mechanisms.capacity.families import QuadraticRevenue
-    >>> from eqsolve.mechanisms.capacity.transfer_rules import naive_full_cost, two_part
+    >>> from eqsolve.mechanisms.capacity.tariffs import naive_full_cost, two_part
     >>> division = LifetimeDivision(QuadraticRevenue(10.0, 0.5), Uniform(0.9, 0.2), 2.0, 12.0, 0.0, periods=2)
     >>> path = jnp.array([4.0, 5.0])  # one unit stays idle in the first period
     >>> [round(float(full_cost_gap(division, rule(division), 5.0, path)), 3) for rule in (two_part, naive_full_cost)]
@@ -125,6 +125,12 @@ def volume_variance(division: LifetimeDivision, capacity: Any, quantities: Any) 
 
     **Arguments:** as for `full_cost_gap`.
     **Source:** paper 002, after Proposition 1, where the printed sign is wrong (ERRATA.md).
+
+    >>> from eqsolve.demand import Uniform
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
+    >>> division = LifetimeDivision(QuadraticRevenue(10.0, 0.5), Uniform(0.9, 0.2), 2.0, 6.0, 0.1, periods=2)
+    >>> [round(float(x), 2) for x in volume_variance(division, 4.0, [4.0, 3.0])]
+    [0.0, 3.46]
     """
     return division.user_cost * (capacity - jnp.asarray(quantities, division.price.dtype))
 

@@ -18,12 +18,7 @@ from eqsolve.mechanisms.capacity.full_cost_propositions import (
 )
 from eqsolve.mechanisms.capacity.goal_congruence import full_use_capacity, goal_congruence
 from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision
-from eqsolve.mechanisms.capacity.transfer_rules import (
-    capitalised,
-    naive_full_cost,
-    relative_benefit_two_part,
-    two_part,
-)
+from eqsolve.mechanisms.capacity.tariffs import capitalised, naive_full_cost, relative_benefit_two_part, two_part
 
 TRUSTED = {"rtol": 1e-8, "atol": 1e-9}
 QUADRATIC = QuadraticRevenue(10.0, 0.5)

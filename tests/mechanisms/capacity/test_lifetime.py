@@ -15,7 +15,7 @@ from eqsolve.demand.lognormal import LogNormal
 from eqsolve.demand.uniform import Uniform
 from eqsolve.mechanisms.capacity.families import QuadraticRevenue, RootRevenue, ShiftedLogRevenue
 from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision, dedicated_optimum, use_of
-from eqsolve.mechanisms.capacity.transfer_rules import naive_full_cost
+from eqsolve.mechanisms.capacity.tariffs import naive_full_cost
 
 QUADRATIC = QuadraticRevenue(10.0, 0.5)
 TRUSTED = {"rtol": 1e-8, "atol": 1e-9}

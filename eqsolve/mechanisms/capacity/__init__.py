@@ -16,7 +16,6 @@ from eqsolve.mechanisms.capacity.binary_investment import (
     binary_investment,
     binary_profits,
     dominance,
-    expected_margins,
 )
 from eqsolve.mechanisms.capacity.capitalised_negotiation import (
     CapitalisedNegotiation,
@@ -66,16 +65,13 @@ from eqsolve.mechanisms.capacity.full_cost_propositions import (
     proposition_5,
     proposition_6,
 )
-from eqsolve.mechanisms.capacity.gatekeeper import GatekeeperContract, gatekeeper_contract, owner_profit
+from eqsolve.mechanisms.capacity.gatekeeper import GatekeeperContract, gatekeeper_contract
 from eqsolve.mechanisms.capacity.goal_congruence import Congruence, full_use_capacity, goal_congruence
 from eqsolve.mechanisms.capacity.lifetime import (
     DedicatedOptimum,
     ExpectedUse,
     LifetimeDivision,
-    best_capacity,
     dedicated_optimum,
-    marginal_worth,
-    net_present_value,
     use_of,
 )
 from eqsolve.mechanisms.capacity.markup import CorrectivePrice, SinglePrice, best_single_price, corrective_price
@@ -105,15 +101,12 @@ from eqsolve.mechanisms.capacity.renegotiation import (
     CapacityResult,
     Negotiation,
     best_reply,
-    capacity_jacobian,
-    capacity_outcomes,
     expected_payments,
     held_up,
     negotiate,
     only_one_acquires,
     reaction_curve,
     renegotiated,
-    result_at,
 )
 from eqsolve.mechanisms.capacity.revenue import CustomRevenue, MixedRevenue, Revenue
 from eqsolve.mechanisms.capacity.shared_lifetime import (
@@ -122,7 +115,6 @@ from eqsolve.mechanisms.capacity.shared_lifetime import (
     SharedLifetime,
     SharedPlan,
     interior_capacity,
-    regime_margins,
     shared_optimum,
 )
 from eqsolve.mechanisms.capacity.standard import two_divisions
@@ -188,13 +180,10 @@ __all__ = [
     "TransferRule",
     "UnitCost",
     "annuity",
-    "best_capacity",
     "best_reply",
     "best_single_price",
     "binary_investment",
     "binary_profits",
-    "capacity_jacobian",
-    "capacity_outcomes",
     "capitalised",
     "capitalised_cost",
     "capitalised_negotiation",
@@ -207,7 +196,6 @@ __all__ = [
     "dominance",
     "efficient_gatekeeper",
     "efficient_rights",
-    "expected_margins",
     "expected_own_price",
     "expected_own_quantity",
     "expected_own_value",
@@ -227,16 +215,13 @@ __all__ = [
     "interior_margin",
     "investment_bias",
     "limited_volatility",
-    "marginal_worth",
     "naive_full_cost",
     "negotiate",
-    "net_present_value",
     "only_one_acquires",
     "overlapping_accounts",
     "own_price",
     "own_quantity",
     "own_value",
-    "owner_profit",
     "period_equilibria",
     "plot_replies",
     "plot_volatility",
@@ -248,13 +233,11 @@ __all__ = [
     "proposition_6",
     "reaction_curve",
     "reallocate",
-    "regime_margins",
     "regularity",
     "relative_benefit",
     "relative_benefit_two_part",
     "renegotiated",
     "reshuffling_cost",
-    "result_at",
     "scarcity",
     "schedule_of_charges",
     "separate_loss",

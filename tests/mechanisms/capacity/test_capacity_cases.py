@@ -18,7 +18,6 @@ from eqsolve.mechanisms.capacity import (
     QuadraticRevenue,
     RootRevenue,
     best_reply,
-    capacity_jacobian,
     corrective_price,
     dedicated_capacity,
     expected_shadow_price,
@@ -30,9 +29,9 @@ from eqsolve.mechanisms.capacity import (
     reaction_curve,
     reallocate,
     renegotiated,
-    result_at,
     shared_value,
 )
+from eqsolve.mechanisms.capacity.renegotiation import capacity_jacobian, result_at
 
 
 @pytest.fixture(autouse=True)

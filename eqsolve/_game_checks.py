@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import equinox as eqx
 import jax
 import numpy as np
 
@@ -16,6 +15,7 @@ from eqsolve._checks import (
     require_no_captured_arrays,
     unknown_name,
 )
+from eqsolve._shapes import shapes_of
 from eqsolve.expectation.rule import Rule
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def _check_outcomes(game: Game) -> None:
     actions = {a.name: jax.ShapeDtypeStruct(a.shape, game.dtype) for a in game.actions}
     field = "outcomes" if game.expected is None else "expected"
     try:
-        primary = eqx.filter_eval_shape(game.primary, actions)
+        primary = shapes_of(type(game).primary, game, actions)
     except KeyError as error:
         names = [a.name for a in game.actions]
         raise ValueError(
@@ -193,7 +193,7 @@ def _check_outcomes(game: Game) -> None:
             " chooses with jnp.where instead of `if`."
         )
         raise
-    derived = eqx.filter_eval_shape(game.derive, primary)
+    derived = shapes_of(type(game).derive, game, primary)
     if clash := set(primary) & set(derived):
         raise ValueError(f"Game.derived returns {sorted(clash)}, which Game.{field} returns too; use other names.")
     shapes = {name: value.shape for name, value in {**primary, **derived}.items()}
@@ -213,7 +213,7 @@ def _check_outcomes(game: Game) -> None:
 
 
 def _check_start(game: Game, actions: dict[str, Any]) -> None:
-    given = eqx.filter_eval_shape(game.start, game.params)  # pyright: ignore[reportArgumentType]
+    given = shapes_of(game.start, game.params)  # pyright: ignore[reportArgumentType]
     for name in given:
         if name not in actions:
             raise ValueError(unknown_name("Game.start: action", name, actions))
@@ -225,8 +225,7 @@ def _check_start(game: Game, actions: dict[str, Any]) -> None:
 
 
 def _check_jacobian(game: Game, actions: dict[str, Any], outcomes: dict[str, tuple[int, ...]]) -> None:
-    function = game.jacobian
-    returned = eqx.filter_eval_shape(lambda params, x: function(params, x), game.params, actions)  # pyright: ignore
+    returned = shapes_of(game.jacobian, game.params, actions)  # pyright: ignore[reportArgumentType]
     for outcome, row in returned.items():
         if outcome not in outcomes:
             raise ValueError(unknown_name("Game.jacobian: outcome", outcome, outcomes))

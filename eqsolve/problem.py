@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from eqsolve._shapes import shapes_of
 from eqsolve.game import Game
 from eqsolve.linalg import UNROLLED, row_sums
 
@@ -182,7 +183,8 @@ def problem_of(game: Game) -> Problem:
     if len(game.order) > 1:
         raise ValueError(f"The game has the stages {game.order}; a solver sees one stage at a time (`StageGame`).")
     lower, upper = game.limits()
-    shapes = eqx.filter_eval_shape(game.expect, {a.name: jnp.zeros(a.shape, game.dtype) for a in game.actions})
+    actions = {a.name: jax.ShapeDtypeStruct(a.shape, game.dtype) for a in game.actions}
+    shapes = shapes_of(type(game).expect, game, actions)
     names = [name for name in shapes if any(name in pay for pay in game.pay.values())]
 
     def weight(player: str, name: str) -> Array:

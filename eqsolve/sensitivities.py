@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from eqsolve._checks import unknown_name
+from eqsolve._shapes import shapes_of
 from eqsolve._tables import entry_label, is_traced, number, path_label, table
 from eqsolve.equilibrium import Equilibrium
 from eqsolve.game import Game
@@ -218,5 +219,5 @@ def _entries(tree: PyTree) -> int:
 
 
 def _results(game: Game) -> int:
-    actions = {action.name: jnp.zeros(action.shape, game.dtype) for action in game.actions}
-    return _entries(actions) + _entries(eqx.filter_eval_shape(game.expect, actions)) + len(game.players)
+    actions = {action.name: jax.ShapeDtypeStruct(action.shape, game.dtype) for action in game.actions}
+    return _entries(actions) + _entries(shapes_of(type(game).expect, game, actions)) + len(game.players)

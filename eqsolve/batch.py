@@ -39,8 +39,8 @@ def batch(make: Make, axes: PyTree = 0, task: Task = solve_nash, block: int | No
       repeatable for a given `block`, whatever the size of the batch and the position in it, and equal to single solves
       within the solver's tolerance.
 
-    **Returns:** a `Batch`: call it with the parameters, or let it `stream` results. A game that fails is a status in
-    its lane; `failures` counts and locates them. Differentiable like a single solve.
+    **Returns:** a `Batch`: call it with the parameters, let it `stream` results, or ask for their `shapes`. A game that
+    fails is a status in its lane; `failures` counts and locates them. Differentiable like a single solve.
     **Errors:** `ValueError` where batched leaves have no, empty or different batch axes, `axes` do not fit the
     parameters, or `block` is not positive; `TypeError` where `make` returns no game.
 
@@ -102,6 +102,24 @@ class Batch:
             raise TypeError("Batch.stream got traced parameters; stream outside of jit and grad, or call the batch.")
         return self._solved(self._given(params))
 
+    def shapes(self, params: PyTree) -> Any:
+        """What the call would return, every array as a `jax.ShapeDtypeStruct`; nothing is solved.
+
+        **Arguments:** `params`: as for the call; concrete arrays.
+
+        >>> import numpy as np
+        >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
+        >>> def make(a):
+        ...     return Cournot(LinearInverseDemand(a, 1.0), cost=[1.0, 1.0]).game()
+        >>> batch(make).shapes(np.linspace(4.0, 10.0, 5)).actions["quantity"].shape
+        (5, 2)
+        """
+        given = self._given(params)
+        program, plan = self._planned(given)
+        # of the very program and chunk that the call runs, which is then known to JAX and not traced again
+        found = jax.eval_shape(program.run, plan.parameters(0))
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((given.size, *leaf.shape[1:]), leaf.dtype), found)
+
     def _given(self, params: PyTree) -> "_Given":
         params = jax.tree.map(_array, params)
         flags = _batched(params, self.axes)
@@ -115,11 +133,13 @@ class Batch:
         return automatic_block(given.lane(), self.make, given.size, measure)
 
     def _solved(self, given: "_Given") -> Iterator[Chunk]:
+        return solved_chunks(*self._planned(given))
+
+    def _planned(self, given: "_Given") -> tuple[Program, Plan]:
         devices = tuple(jax.local_devices())
         block = self._block(given, measure=True)
         program = given.program(block, devices if len(devices) > 1 else ())
-        plan = Plan.of(given.leaves, given.flags, given.size, block, devices)
-        return solved_chunks(program, plan)
+        return program, Plan.of(given.leaves, given.flags, given.size, block, devices)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -268,6 +268,24 @@ print("agreed")
 """
 
 
+def test_shapes_are_those_of_the_results_and_known_without_tracing_again():
+    calls = []
+
+    def counting(intercept):
+        calls.append(intercept)
+        return make({"intercept": intercept, "cost": COSTS})
+
+    solve = eqs.batch(counting, block=2)
+    intercepts = np.linspace(6.0, 12.0, 5)
+    shapes = solve.shapes(intercepts)
+    before = len(calls)
+    found = solve(intercepts)
+    assert len(calls) == before
+    assert jax.tree.structure(shapes) == jax.tree.structure(found)
+    for shape, result in zip(jax.tree.leaves(shapes), jax.tree.leaves(found), strict=True):
+        assert (shape.shape, shape.dtype) == (result.shape, result.dtype)
+
+
 def test_several_devices_share_a_batch():
     ran = subprocess.run([sys.executable, "-c", DEVICES], capture_output=True, text=True, timeout=250, check=False)
     assert ran.stdout.strip() == "agreed", ran.stderr

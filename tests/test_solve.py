@@ -58,12 +58,29 @@ def test_a_solver_must_be_one(solver):
         ("damping", lambda: eqs.BestReply(damping=1.5)),
         ("max_sweeps", lambda: eqs.BestReply(max_sweeps=0)),
         ("starts", lambda: eqs.GlobalAscent(starts=0)),
+        (r"GlobalAscent\.points is \(1, 2, 3\)", lambda: eqs.GlobalAscent(points=(1, 2, 3))),
+        (r"GlobalAscent\.points is \(9, 9\)", lambda: eqs.GlobalAscent(points=(9, 9))),
+        (r"Search\.points is \[9, 9, 9\]; give a tuple", lambda: eqs.Search(points=[9, 9, 9])),
         ("max_rejections", lambda: eqs.Ascent(max_rejections=0)),
     ],
 )
 def test_solvers_check_their_settings(match, build):
     with pytest.raises(ValueError, match=match):
         build()
+
+
+@pytest.mark.parametrize(
+    ("peak", "points", "found"),
+    [(0.6, (129, 5, 5), 0.6), (0.6, (3, 5, 5), 0.0), (0.77, (3, 5, 5), 0.77)],  # a quarter from an end is always tried
+)
+def test_a_narrow_peak_is_found_where_a_point_that_is_tried_lies_on_it(peak, points, found):
+    def spike(params, actions):
+        x = actions["x"]
+        return jnp.exp(-(((x - params["peak"]) / 0.02) ** 2)) - 0.1 * x
+
+    game = eqs.game_from_payoffs({"x": spike}, {"x": (0.0, 1.0)}, {"peak": peak})
+    best = eqs.solve_first_best(game, solver=eqs.GlobalAscent(starts=1, points=points))
+    np.testing.assert_allclose(best.actions["x"], found, atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -44,35 +44,45 @@ def reply_candidates(
     return jnp.concatenate([jnp.stack([jnp.clip(present, left, right), left, right]), around])
 
 
-def sign_change(marginal: Marginal, low: Array, high: Array) -> Float[Array, " four"]:
+def sign_change(marginal: Marginal, low: Array, high: Array, top: Array | None = None) -> Float[Array, " four"]:
     """The two numbers before and the two after which a falling `marginal` stops being positive, within [low, high].
 
     NaN counts as not positive. All are near `low` (`high`) where it is positive nowhere (everywhere). The outer two are
-    for payoffs that jump where a tie is split: one of them is beside the tie.
+    for payoffs that jump where a tie is split: one of them is beside the tie. Where the payoff at `top` is known to be
+    higher than at both ends, the change is sought on the side to which it rises there, whatever its slopes at the ends.
     """
-    before, after = _last_and_first(lambda y: marginal(y) > 0, low, high)
+    before, after = _last_and_first(lambda y: marginal(y) > 0, low, high, top)
     around = [jnp.nextafter(before, -jnp.inf), before, after, jnp.nextafter(after, jnp.inf)]
     return jnp.clip(jnp.stack(around), low, high)
 
 
-def _last_and_first(holds: Callable[[Array], Array], start: Array, end: Array) -> tuple[Array, Array]:
+def _last_and_first(
+    holds: Callable[[Array], Array], start: Array, end: Array, middle: Array | None = None
+) -> tuple[Array, Array]:
     """The last number from `start` towards `end` that fulfils a condition, and its neighbour that does not.
 
-    Both are `start` if it does not, and both are `end` if that does. The condition is called in one place only, the
-    loop, as compiling it may take long.
+    Both are `start` if it does not, and both are `end` if that does. With a `middle` the ends are taken to fulfil it
+    and not to, and are not tried. The condition is called in one place only, the loop, as compiling it may take long.
     """
     eps = jnp.finfo(start.dtype).eps
+    first_tries = 2 if middle is None else 1
+
+    def next_try(inside: Array, outside: Array, count: Array) -> Array:
+        halfway = inside + 0.5 * (outside - inside)
+        if middle is not None:
+            return jnp.where(count == 0, middle, halfway)
+        return jnp.where(count == 0, inside, jnp.where(count == 1, outside, halfway))
 
     def try_one(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         inside, outside, count = state
-        tried = jnp.where(count == 0, inside, jnp.where(count == 1, outside, inside + 0.5 * (outside - inside)))
+        tried = next_try(inside, outside, count)
         kept = holds(tried)
         return jnp.where(kept, tried, inside), jnp.where(kept, outside, tried), count + 1
 
     def apart(state: tuple[Array, Array, Array]) -> Bool[Array, ""]:
         inside, outside, count = state
         resolved = jnp.abs(outside - inside) <= eps * jnp.maximum(jnp.abs(inside), jnp.abs(outside))
-        return (count < 2) | (~resolved & (count < 2 + 2 * jnp.finfo(start.dtype).nmant))
+        return (count < first_tries) | (~resolved & (count < first_tries + 2 * jnp.finfo(start.dtype).nmant))
 
     inside, outside, _ = jax.lax.while_loop(apart, try_one, (start, end, jnp.asarray(0)))
     return inside, outside

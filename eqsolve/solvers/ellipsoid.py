@@ -2,15 +2,19 @@
 
 Each step cuts the ellipsoid that must contain a maximiser in half through its centre. Gradient ascent zigzags and
 stops on ridges where a piecewise linear payoff bends; this does not. Worth it for a few actions: the steps needed grow
-with the square of their number.
+with the square of their number. A concave payoff lies below its tangents, so that the search ends at once where the one
+at its start promises nothing better: at a smooth maximum, or the best corner of the box.
 """
 
 import math
 from collections.abc import Callable
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
+
+from eqsolve.solvers.base import rounding
 
 Payoff = Callable[[Float[Array, " k"]], Float[Array, ""]]
 
@@ -36,24 +40,47 @@ def ellipsoid_climb(
     shrink = k * k / (k * k - 1) if k > 1 else 0.25
     turn = 2 / (k + 1) if k > 1 else 0.0
 
-    def step(_: Array, state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
-        centre, matrix, best, best_value = state
-        inside = jnp.clip(centre, lower, upper)
+    def promised(inside: Array, gradient: Array) -> Float[Array, ""]:
+        """By how much the tangent at a point rises at most in the box or, if that is less, in the first ellipsoid."""
+        ends = jnp.where(gradient > 0, upper - inside, lower - inside)
+        in_box = jnp.sum(jnp.where(gradient == 0, 0.0, gradient * ends))
+        return jnp.minimum(in_box, jnp.sqrt(k * jnp.sum((radius * gradient) ** 2)))
+
+    def step(state: _State) -> _State:
+        inside = jnp.clip(state.centre, lower, upper)
         value, gradient = jax.value_and_grad(payoff)(inside)
-        outside = centre - inside
+        outside = state.centre - inside
         # a centre outside the box is cut by the violated bounds, one inside by the payoff's gradient
         normal = jnp.where(jnp.any(outside != 0), outside, -gradient)
-        product = matrix @ normal
+        product = state.matrix @ normal
         size = jnp.sqrt(jnp.maximum(normal @ product, tiny))
         move = product / size
         usable = jnp.all(jnp.isfinite(move)) & (normal @ product > tiny)
-        following = shrink * (matrix - turn * jnp.outer(move, move))
-        centre = jnp.where(usable, centre - move / (k + 1), centre)
-        matrix = jnp.where(usable, 0.5 * (following + following.T), matrix)
-        better = value > best_value  # false for NaN
-        return centre, matrix, jnp.where(better, inside, best), jnp.where(better, value, best_value)
+        following = shrink * (state.matrix - turn * jnp.outer(move, move))
+        better = value > state.best_value  # false for NaN
+        # later centres lie beside the top, where payoffs equal to rounding are not yet equally good points
+        top = (state.count == 0) & (promised(inside, gradient) <= rounding(value))
+        return _State(
+            centre=state.centre - move / (k + 1),
+            matrix=0.5 * (following + following.T),
+            best=jnp.where(better, inside, state.best),
+            best_value=jnp.where(better, value, state.best_value),
+            finished=~usable | top,
+            count=state.count + 1,
+        )
 
     first = payoff(start)
-    state = (start, jnp.diag(radius**2) * k, start, jnp.where(jnp.isnan(first), -jnp.inf, first))
-    _, _, best, best_value = jax.lax.fori_loop(0, steps_needed(k, dtype), step, state)
-    return best, best_value
+    first = jnp.where(jnp.isnan(first), -jnp.inf, first)
+    state = _State(start, jnp.diag(radius**2) * k, start, first, jnp.asarray(False), jnp.asarray(0))
+    steps = steps_needed(k, dtype)
+    end = jax.lax.while_loop(lambda state: ~state.finished & (state.count < steps), step, state)
+    return end.best, end.best_value
+
+
+class _State(eqx.Module):
+    centre: Float[Array, " k"]
+    matrix: Float[Array, "k k"]
+    best: Float[Array, " k"]
+    best_value: Float[Array, ""]
+    finished: Bool[Array, ""]
+    count: Int[Array, ""]

@@ -18,14 +18,16 @@ from eqsolve.solvers.bracket import search_interval
 from eqsolve.solvers.ellipsoid import ellipsoid_climb
 from eqsolve.solvers.newton import Newton
 from eqsolve.solvers.priced import PricedProblem, fitted_prices
-from eqsolve.solvers.search import ELLIPSOID_ENTRIES, GRID_ENTRIES, Search, best_reply
+from eqsolve.solvers.search import ELLIPSOID_ENTRIES, GRID_ENTRIES, Search, best_reply, require_points
 from eqsolve.starts import starts_in
 
 
 class GlobalAscent(Solver):
     """Ascent of the only player's payoff from several starts over the box.
 
-    **Arguments:** `starts`: starting points besides the given one (default 16). `ascent`: the local method.
+    **Arguments:** `starts`: starting points besides the given one (default 16). `points`: grid points per entry over
+    the box for planners of one, two and three actions (default 257, 33, 13), of which at most four, and no more than
+    `starts`, are climbed too. `ascent`: the local method.
     **Status codes:** all of `Status`. With one player it solves that player's problem; games with several players are
     for `Newton` and `BestReply`.
 
@@ -34,11 +36,13 @@ class GlobalAscent(Solver):
     """
 
     starts: int = eqx.field(static=True, default=16)
+    points: tuple[int, int, int] = eqx.field(static=True, default=Search.points)
     ascent: Ascent = Ascent()
 
     def __check_init__(self) -> None:
         if self.starts < 1:
             raise ValueError(f"GlobalAscent.starts is {self.starts}; give at least 1.")
+        require_points(self.points, "GlobalAscent.points")
 
     def solve(self, problem: Problem, start: Float[Array, " n"]) -> Solution:
         """Climb from `start` and from points spread over the box; keep the highest."""
@@ -59,18 +63,21 @@ class GlobalAscent(Solver):
         if problem.size <= GRID_ENTRIES:
             # the whole box is searched like a player's best reply; replies of infinite boxes are confined around x
             limits = search_interval(problem, x, jnp.abs(x) + 1.0)
-            x = best_reply(problem, Search(ascent=self.ascent), limits, x, jnp.asarray(0), jnp.arange(problem.size)).own
+            x = best_reply(problem, self._search, limits, x, jnp.asarray(0), jnp.arange(problem.size)).own
         elif problem.size <= ELLIPSOID_ENTRIES:
             x = _polish_kinks(problem, payoff, x)
         return Solution(x, jnp.max(steps), jnp.asarray(False))
+
+    @property
+    def _search(self) -> Search:
+        return Search(self.points, self.starts, peaks=min(self.starts, Search.peaks), ascent=self.ascent)
 
     def _within_constraints(self, problem: PricedProblem, start: Array) -> Solution:
         """The best reply of the only player within the shared constraints, then Newton steps for actions and prices."""
         inner = problem.inner
         actions, _ = problem.split(start)
         limits = search_interval(inner, actions, jnp.abs(actions) + 1.0)
-        search = Search(starts=self.starts, ascent=self.ascent)
-        x = best_reply(inner, search, limits, actions, jnp.asarray(0), jnp.arange(inner.size)).own
+        x = best_reply(inner, self._search, limits, actions, jnp.asarray(0), jnp.arange(inner.size)).own
         z = jnp.concatenate([x, fitted_prices(problem, x).prices])
         polished = Newton().solve(problem, z)
         moved = jnp.abs(problem.split(polished.x)[0] - x)

@@ -5,8 +5,6 @@ peaks refined. Two or three: a grid, then climbs from its best points. More: sev
 climbed. Both end where the payoff is highest, kinks included, and report how finely they looked.
 """
 
-import functools
-import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,15 +17,17 @@ from jaxtyping import Array, Bool, Float, Int
 from eqsolve._checks import concrete, unknown_name
 from eqsolve.problem import Problem
 from eqsolve.solvers.ascent import Ascent
-from eqsolve.solvers.base import near_best, rounding
+from eqsolve.solvers.base import near_best
 from eqsolve.solvers.bracket import reply_candidates, sign_change
 from eqsolve.solvers.ground import Ground, within
+from eqsolve.solvers.peaks import bracket_around, grid_points, highest_few, peaks_of
 from eqsolve.solvers.rows import rows_of
 from eqsolve.starts import starts_in
 
 GRID_ENTRIES = 3  # grids beyond three dimensions are too coarse to be worth their points
 ELLIPSOID_ENTRIES = 8
-SCALES = 24  # halvings of the box's width at which points are added near bounds and the present action
+MOST_CLIMBS = 4  # from points of a grid; the best of them often lie on the same peak
+TOGETHER = 64  # points that are tried side by side, at most
 
 
 class Search(eqx.Module):
@@ -37,7 +37,7 @@ class Search(eqx.Module):
 
     - `points`: grid points per entry for players with one, two and three entries (default 257, 33, 13).
     - `starts`: starting points for players with more entries (default 16).
-    - `peaks`: how many peaks of the grid are refined for players with one entry (default 4).
+    - `peaks`: how many peaks of the grid are refined (default 4, at most 4 for players with two or three entries).
     - `box`: action name -> `(lower, upper)`, the part of an infinite action set to search; bounds that are finite need
       no entry. Searching is confined to the intersection with the bounds.
     - `ascent`: the local method.
@@ -55,8 +55,7 @@ class Search(eqx.Module):
     ascent: Ascent = Ascent()
 
     def __check_init__(self) -> None:
-        if len(self.points) != GRID_ENTRIES or min(self.points) < 2:
-            raise ValueError(f"Search.points is {self.points}; give three numbers of at least 2.")
+        require_points(self.points, "Search.points")
         for name in ("starts", "peaks"):
             if getattr(self, name) < 1:
                 raise ValueError(f"Search.{name} is {getattr(self, name)}; give at least 1.")
@@ -102,6 +101,13 @@ class Search(eqx.Module):
             )
 
 
+def require_points(points: Any, what: str) -> None:
+    """Raise where these are no three numbers of grid points."""
+    counts = isinstance(points, tuple) and all(isinstance(n, int) and not isinstance(n, bool) for n in points)
+    if not counts or len(points) != GRID_ENTRIES or min(points) < 2:
+        raise ValueError(f"{what} is {points!r}; give a tuple of three whole numbers of at least 2.")
+
+
 class Reply(eqx.Module):
     """The best reply found.
 
@@ -143,10 +149,13 @@ def best_reply(
     if rows is not None and count == 1:
         low, high = rows.interval(lower[0], upper[0], present[0])
         lower, upper = low[None], high[None]
-    tried = _candidates(search, count, lower, upper, present)
+    if count <= GRID_ENTRIES:
+        tried = grid_points(lower, upper, present, search.points[count - 1])
+    else:
+        tried = starts_in(lower, upper, search.starts)
     if rows is not None and count > 1:
         tried = jax.vmap(lambda y: rows.nearest(y, lower, upper))(tried)
-    values = jax.vmap(payoff)(tried)
+    values = _evaluated(payoff, tried)
     ground = Ground(lower, upper) if rows is None else within(rows, lower, upper, values)
     spacing = (
         (upper - lower) / (search.points[count - 1] - 1) if count <= GRID_ENTRIES else jnp.full_like(lower, jnp.nan)
@@ -171,26 +180,19 @@ def best_reply(
     return Reply(own, jnp.where(searchable, results[best], jnp.nan), spacing, nonfinite)
 
 
+def _evaluated(payoff: Any, tried: Float[Array, "points k"]) -> Float[Array, " points"]:
+    """The payoff at every point, a few at a time: a batch of games with all their points would not fit in memory."""
+    count = tried.shape[0]
+    pieces = -(-count // TOGETHER)
+    size = -(-count // pieces)
+    # filled up, so that no rest is compiled on its own
+    filled = jnp.concatenate([tried, jnp.broadcast_to(tried[:1], (pieces * size - count, tried.shape[1]))])
+    return jax.lax.map(payoff, filled, batch_size=size)[:count]
+
+
 def _unknown(payoffs: Array) -> Bool[Array, "..."]:
     """Which payoffs are NaN or infinite; what earns minus infinity is known to attract nobody."""
     return ~jnp.isfinite(payoffs) & ~jnp.isneginf(payoffs)
-
-
-@functools.lru_cache
-def _unit_grid(points: int, count: int) -> np.ndarray:
-    return np.array(list(itertools.product(np.linspace(0.0, 1.0, points), repeat=count)))
-
-
-def _candidates(search: Search, count: int, lower: Array, upper: Array, present: Array) -> Float[Array, "points k"]:
-    if count > GRID_ENTRIES:
-        return starts_in(lower, upper, search.starts)
-    grid = lower + jnp.asarray(_unit_grid(search.points[count - 1], count), lower.dtype) * (upper - lower)
-    if count > 1:
-        return grid
-    # what matters may happen close to a bound of a very wide box, or close to the present action
-    width = (upper - lower) * 0.5 ** jnp.arange(2, SCALES + 2, dtype=lower.dtype)[:, None]
-    near = [lower + width, upper - width, present + width, present - width]
-    return jnp.sort(jnp.clip(jnp.concatenate([grid, *near]), lower, upper), axis=0)
 
 
 def _refine_one(
@@ -203,9 +205,10 @@ def _refine_one(
     """
     finite = jnp.where(jnp.isfinite(values), values, -jnp.inf)
     coarse = jnp.argmin(jnp.where(near_best(values), jnp.abs(tried - present), jnp.inf))
-    left, right = _bracket(tried, finite, coarse)
+    left, right = bracket_around(tried, finite, coarse)
     others = (tried <= left) | (tried >= right)
-    lefts, rights = _peaks(tried, finite, others, search.peaks)
+    tops, lefts, rights = peaks_of(tried, finite, others, search.peaks)
+    tops = jnp.concatenate([tried[coarse][None], tops])
     lefts, rights = jnp.concatenate([left[None], lefts]), jnp.concatenate([right[None], rights])
 
     def uphill(y: Array) -> Array:
@@ -213,50 +216,9 @@ def _refine_one(
         found = slope(y)
         return jnp.where(jnp.isnan(found), tried[coarse] - y, found)
 
-    around = jax.vmap(lambda *ends: sign_change(uphill, *ends))(lefts, rights)
+    around = jax.vmap(lambda top, low, high: sign_change(uphill, low, high, top))(tops, lefts, rights)
     first = reply_candidates(slope, present, (left, right), around[0], limits)
     return jnp.concatenate([first, jnp.ravel(around[1:])])[:, None], tried[coarse][None]
-
-
-def _bracket(tried: Array, values: Array, i: Int[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """The nearest points on either side of point i whose payoff is lower by more than rounding; else the outer ones."""
-    position = jnp.arange(tried.shape[0])
-    lower = values < values[i] - rounding(values[i])
-    left = jnp.max(jnp.where(lower & (position < i), position, 0))
-    right = jnp.min(jnp.where(lower & (position > i), position, position[-1]))
-    return tried[left], tried[right]
-
-
-def _peaks(
-    tried: Array, values: Array, open_points: Bool[Array, " points"], count: int
-) -> tuple[Float[Array, " peaks"], Float[Array, " peaks"]]:
-    """Brackets of the `count` most promising peaks, none inside another's, the best first.
-
-    A grid point that is no lower than its neighbours is a peak; peaks are ranked by the top of the parabola through
-    the three, as the points of a coarse grid may all miss a high, narrow peak's top.
-    """
-    below = jnp.concatenate([values[:1], values[:-1]])
-    above = jnp.concatenate([values[1:], values[-1:]])
-    before = tried - jnp.concatenate([tried[:1], tried[:-1]])
-    after = jnp.concatenate([tried[1:], tried[-1:]]) - tried
-    top = values + _parabola_gain(before, after, values - below, above - values)
-    top = jnp.where((values >= below) & (values >= above), top, -jnp.inf)
-
-    def next_peak(open_points: Array, _: None) -> tuple[Array, tuple[Array, Array]]:
-        left, right = _bracket(tried, values, jnp.argmax(jnp.where(open_points, top, -jnp.inf)))
-        return open_points & ((tried <= left) | (tried >= right)), (left, right)
-
-    return jax.lax.scan(next_peak, open_points, None, length=count)[1]
-
-
-def _parabola_gain(before: Array, after: Array, rise: Array, fall: Array) -> Array:
-    """How far the top of the parabola through a point and its neighbours lies above it; zero where there is none."""
-    usable = (before > 0) & (after > 0) & jnp.isfinite(rise) & jnp.isfinite(fall)
-    before, after = jnp.where(usable, before, 1.0), jnp.where(usable, after, 1.0)
-    up, down = jnp.where(usable, rise, 0.0) / before, jnp.where(usable, fall, 0.0) / after
-    bend = (down - up) / (before + after)
-    tilt = (up * after + down * before) / (before + after)
-    return jnp.where(usable & (bend < 0), tilt**2 / (-4 * jnp.where(bend < 0, bend, -1.0)), 0.0)
 
 
 def _refine(
@@ -265,9 +227,8 @@ def _refine(
     """Ascents from the best candidates and from the present point; then the ellipsoid method for kinks."""
     count = present.shape[0]
     order = jnp.where(jnp.isfinite(values), values, -jnp.inf)
-    keep = min(4 if count <= GRID_ENTRIES else search.starts, tried.shape[0])
-    _, top = jax.lax.top_k(order, keep)
-    starts = jnp.concatenate([present[None], tried[top]])
+    keep = min(min(search.peaks, MOST_CLIMBS) if count <= GRID_ENTRIES else search.starts, tried.shape[0])
+    starts = jnp.concatenate([present[None], tried[highest_few(order, keep)]])
     climbed, reached = jax.vmap(lambda start: ground.climb(search.ascent, payoff, start))(starts)
     if count > ELLIPSOID_ENTRIES:
         return climbed

@@ -176,8 +176,8 @@ class StudyTables(Table):
     with parameters of its own.
     `sweep`: parameter ("name", "part.name" or "list[0]") -> axis. `nash` (with `solver`), `first_best`, `certify`:
     fields of the solvers and of the search for better replies. `beside`: label -> another study (a name, or a path),
-    which is solved at the same points; its variables join the results as "label: name". `chunk`: points that are solved
-    together. `precision`: of all numbers.
+    which is solved at the same points; its variables join the results as "label: name". `chunk`: points between
+    two reports of progress. `precision`: of all numbers.
     """
 
     title: str

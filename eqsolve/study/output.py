@@ -102,9 +102,15 @@ def write_table(dataset: xr.Dataset, path: Path) -> None:
             labels = [_label(values, str(dim), i) for dim, i in zip(own, index, strict=True)]
             columns[f"{name} [{', '.join(labels)}]" if labels else str(name)] = flat[index]
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
+        csv.writer(file).writerow(columns)
+        rows = zip(*(_as_text(column) for column in columns.values()), strict=True)
+        file.writelines(",".join(row) + "\r\n" for row in rows)  # numbers need no quotes
+
+
+def _as_text(column: np.ndarray) -> list[str]:
+    """The numbers as text, which takes most of a table's time: each number that occurs is formatted once."""
+    numbers, places = np.unique(column + 0, return_inverse=True)  # zero without its sign
+    return np.array([str(number) for number in numbers.tolist()], dtype=object)[places].tolist()
 
 
 def _label(values: xr.DataArray, dim: str, index: int) -> str:

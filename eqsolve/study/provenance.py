@@ -11,10 +11,10 @@ from eqsolve.study.solvers import Methods
 PACKAGES = ("eqsolve", "jax", "jaxlib", "numpy", "equinox", "xarray", "zarr")
 
 
-def provenance(tables: StudyTables, methods: Methods, size: int) -> dict[str, str]:
+def provenance(tables: StudyTables, methods: Methods, block: int | None) -> dict[str, str]:
     """What one must know to compute the same numbers again.
 
-    **Arguments:** `size`: points per chunk; results agree to the last bit only between chunks of one size.
+    **Arguments:** `block`: points solved side by side; results agree to the last bit only between blocks of one size.
     **Returns:** name -> text: versions, devices, precision, and every solver with its fields.
     """
     devices = jax.local_devices()
@@ -24,7 +24,7 @@ def provenance(tables: StudyTables, methods: Methods, size: int) -> dict[str, st
         "platform": platform.platform(),
         "device": f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})",
         "precision": tables.precision,
-        "points per chunk": str(size),
+        "points side by side": str(block),
         "nash solver": repr(methods.nash),
         "first-best solver": repr(methods.first_best),
         "certificate search": repr(methods.search),

@@ -14,13 +14,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from eqsolve.batch import batch
+from eqsolve.batch import Batch, batch
 from eqsolve.study._errors import StudyError
 from eqsolve.study.beside import joined_results
 from eqsolve.study.config import Report
@@ -34,6 +33,7 @@ from eqsolve.study.results import dataset_of, require_free_names, require_refere
 from eqsolve.study.solvers import methods_of
 
 MOST_POINTS = 10_000_000  # results are held in memory
+SIDE_BY_SIDE = 32  # points on a CPU: each is searched at many actions at a time, and all should stay in the cache
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Sweep:
     grids: dict[str, np.ndarray]
     task: Task
     size: int
-    run: Callable[[Any], Point]
+    run: Batch
     beside: dict[str, "Sweep"]
 
     @property
@@ -168,7 +168,7 @@ def run_study(study: Study | Sweep, on_chunk: Callable[[Progress], None] | None 
                 on_chunk(Progress(done, sweep.total, time.monotonic() - started, failures, worst))
         joined = jax.tree.map(lambda *leaves: np.concatenate(leaves), *found)
         fits = {f"fit of {place}": text for place, text in one.part.fits().items()}
-        facts = provenance(one.study.tables, one.task.methods, one.size) | fits
+        facts = provenance(one.study.tables, one.task.methods, one.run.block) | fits
         results[label] = _labelled(one, joined).assign_attrs(facts)
     return joined_results(results.pop(""), results)
 
@@ -192,7 +192,7 @@ def _labelled(sweep: Sweep, points: Point) -> xr.Dataset:
 def _preview(sweep: Sweep) -> xr.Dataset:
     """The dataset as it will be, filled with zeros: what JAX knows of the results without computing them."""
     try:
-        shapes = eqx.filter_eval_shape(sweep.run, sweep.parameters(0))
+        shapes = sweep.run.shapes(sweep.parameters(0))
     except StudyError:
         raise
     except Exception as error:  # whatever the mechanism raises while it is traced
@@ -212,14 +212,21 @@ def _task(study: Study) -> Task:
     return Task(methods_of(study.tables), tuple(extras.items()))
 
 
-def _solve(part: Part, places: tuple[Place, ...], task: Task, size: int) -> Callable[[Any], Point]:
+def _solve(part: Part, places: tuple[Place, ...], task: Task, size: int) -> Batch:
     def make(parameters: Any) -> Any:
         arrays = parameters["shared"]
         for place in places:
             arrays = place.put(arrays, parameters["swept"][place.path])
         return part(arrays)
 
-    return batch(make, {"shared": None, "swept": 0}, task, block=size // len(jax.local_devices()))
+    return batch(make, {"shared": None, "swept": 0}, task, _side_by_side(size))
+
+
+def _side_by_side(size: int) -> int:
+    """How many points one core or device solves at a time; the same for every run, so that results are repeatable."""
+    devices = jax.local_devices()
+    share = size // len(devices)
+    return min(share, SIDE_BY_SIDE) if devices[0].platform == "cpu" else share
 
 
 def _try_corners(part: Part, places: tuple[Place, ...], grids: dict[str, np.ndarray], task: Task) -> None:

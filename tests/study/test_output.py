@@ -30,10 +30,27 @@ def test_everything_is_written_and_reads_back(results, duopoly, folder):
 def test_provenance_says_how_to_compute_it_again(results, duopoly, folder):
     write_results(results, duopoly, folder, notes={"seconds": "1.0"})
     facts = json.loads((folder / "provenance.json").read_text())
-    for name in ("eqsolve version", "jax version", "precision", "device", "nash solver", "points per chunk", "seconds"):
+    for name in (
+        "eqsolve version",
+        "jax version",
+        "precision",
+        "device",
+        "nash solver",
+        "points side by side",
+        "seconds",
+    ):
         assert facts[name]
     assert facts["mechanism"] == "markets:Duopoly"
     assert facts["certificate search"] == "Search(points=(401, 41, 15), starts=32, peaks=12)"
+
+
+def test_numbers_in_a_table_are_exact_and_zero_has_no_sign(results, tmp_path):
+    values = np.array([[0.1, -0.0], [1 / 3, np.nan], [1e-300, -np.inf]])
+    table = results[["efficiency loss"]].copy()
+    table["efficiency loss"] = (table["efficiency loss"].dims, values)
+    output.write_table(table, tmp_path / "table.csv")
+    rows = (tmp_path / "table.csv").read_bytes().decode().split("\r\n")
+    assert [row.rpartition(",")[2] for row in rows[1:-1]] == ["0.1", "0.0", repr(1 / 3), "nan", "1e-300", "-inf"]
 
 
 def test_the_table_has_a_row_per_point_and_labelled_columns(results, duopoly, folder):

@@ -11,6 +11,13 @@ from eqsolve.mechanisms.capacity.accounting import (
     unit_cost,
     user_cost,
 )
+from eqsolve.mechanisms.capacity.acquisition import (
+    CapacityResult,
+    best_reply,
+    only_one_acquires,
+    reaction_curve,
+    renegotiated,
+)
 from eqsolve.mechanisms.capacity.binary_investment import (
     BinaryInvestment,
     binary_investment,
@@ -96,18 +103,7 @@ from eqsolve.mechanisms.capacity.reallocation import (
     shadow_price,
     shared_value,
 )
-from eqsolve.mechanisms.capacity.renegotiation import (
-    CapacityGame,
-    CapacityResult,
-    Negotiation,
-    best_reply,
-    expected_payments,
-    held_up,
-    negotiate,
-    only_one_acquires,
-    reaction_curve,
-    renegotiated,
-)
+from eqsolve.mechanisms.capacity.renegotiation import CapacityGame, Negotiation, expected_payments, held_up, negotiate
 from eqsolve.mechanisms.capacity.revenue import CustomRevenue, MixedRevenue, Revenue
 from eqsolve.mechanisms.capacity.shared_lifetime import (
     Margins,

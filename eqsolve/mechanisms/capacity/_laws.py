@@ -8,6 +8,7 @@ with whatever moves the kinks, which makes second derivatives right.
 from collections.abc import Callable
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,7 +25,9 @@ from eqsolve.demand.joint import (
     JointTable,
     MultivariateLogNormal,
     MultivariateNormal,
+    TCopula,
 )
+from eqsolve.demand.joint._student import below, furthest, quantile
 from eqsolve.demand.joint.joint import inside
 from eqsolve.demand.lognormal import LogNormal
 from eqsolve.demand.normal import Normal
@@ -34,6 +37,7 @@ from eqsolve.expectation.gauss import split_levels
 Nodes = tuple[Float[Array, "nodes divisions"], Float[Array, " nodes"]]
 Cuts = Callable[[Float[Array, ""]], Float[Array, " cuts"]]
 LEVEL_NODES = 24  # per piece, where tails need room
+CENTRE = (0.05, 0.5, 0.95)  # levels between which a t score turns from low to high
 AWAY = ", or a table of draws: EmpiricalPairs(law.sample(key, (10_000,)))."
 
 
@@ -48,9 +52,10 @@ def as_shocks(owner: str, shocks: Any) -> JointDistribution:
         shocks = _with_copula(shocks)
     if isinstance(shocks, JointDiscrete):
         return shocks
-    if not isinstance(shocks, Independent | GaussianCopula):
+    if not isinstance(shocks, Independent | GaussianCopula | TCopula):
         raise TypeError(
-            f"{owner}.shocks is {type(shocks).__name__}; give a JointTable, Independent laws or a GaussianCopula" + AWAY
+            f"{owner}.shocks is {type(shocks).__name__}; give a JointTable, Independent laws, a GaussianCopula or a"
+            " TCopula" + AWAY
         )
     for i, law in enumerate(shocks.marginals):
         allowed = Continuous | FiniteDemand if isinstance(shocks, Independent) else Continuous
@@ -120,11 +125,11 @@ def pair_nodes(shocks: JointDistribution, first_cuts: Float[Array, " cuts"], sec
         value, weight = _nodes_of(first, first_cuts, count)
         inner = jax.vmap(lambda x: _nodes_of(second, second_cuts(x), count))(value)
     else:
-        assert isinstance(shocks, GaussianCopula)
+        assert isinstance(shocks, GaussianCopula | TCopula)
         level, weight = split_levels(_clear(first.cdf(first_cuts)), LEVEL_NODES)
         value = first.ppf(level)
-        rho = shocks.scores[0, 1]
-        inner = jax.vmap(lambda x, u: _coupled(second, rho, ndtri(u), second_cuts(x)))(value, level)
+        copula = _Copula(shocks.scores[0, 1], shocks.df if isinstance(shocks, TCopula) else None)
+        inner = jax.vmap(lambda x, u: _coupled(second, copula, u, second_cuts(x)))(value, level)
     values = jnp.broadcast_to(value[:, None], inner[0].shape)
     points = jnp.stack([values.ravel(), inner[0].ravel()], axis=-1)
     return points, (weight[:, None] * inner[1]).ravel()
@@ -139,13 +144,50 @@ def _nodes_of(law: Distribution, cuts: Float[Array, " cuts"], count: int) -> tup
     return law.ppf(level), weight
 
 
-def _coupled(law: Distribution, rho: Array, score: Array, cuts: Float[Array, " cuts"]) -> tuple[Array, Array]:
-    """The same for a shock with this normal copula, given the other one's score."""
-    rest = (1 - rho) * (1 + rho)
-    spread = jnp.sqrt(jnp.where(rest > 0, rest, 1.0))
-    at = ndtr((ndtri(inside(_clear(law.cdf(cuts)))) - rho * score) / spread)
-    level, weight = split_levels(at, LEVEL_NODES)
-    return law.ppf(inside(ndtr(rho * score + spread * ndtri(level)))), weight
+class _Copula(eqx.Module):
+    """The copula of two scores, normal or (with `df`) Student's t, and the law of the second given the first.
+
+    A t score is counted in units of the root of its degrees of freedom, as in `demand/joint/_student.py`. The second
+    score is `rho` times the first and a spread times a score that is independent of it.
+    """
+
+    rho: Array
+    df: Array | None
+
+    def score(self, level: Array, given: int = 0) -> Array:
+        """The score of a level; of the independent one where one score is `given`."""
+        level = inside(level)
+        if self.df is None:
+            return ndtri(level)
+        return _within_reach(quantile(level, 1 - level, self.df + given))
+
+    def level(self, score: Array, given: int = 0) -> Array:
+        """The level of a score."""
+        return ndtr(score) if self.df is None else below(_within_reach(score), self.df + given)
+
+    def spread(self, score: Array) -> Array:
+        """The spread, given the first score."""
+        rest = (1 - self.rho) * (1 + self.rho)
+        grown = rest if self.df is None else rest * (1 + score**2)
+        return jnp.sqrt(jnp.where(rest > 0, grown, 1.0))
+
+
+def _within_reach(score: Array) -> Array:
+    """Scores of few degrees of freedom may be too large to be squared."""
+    return jnp.clip(score, -furthest(score.dtype), furthest(score.dtype))
+
+
+def _coupled(law: Distribution, copula: _Copula, first: Array, cuts: Float[Array, " cuts"]) -> tuple[Array, Array]:
+    """Values and weights for a shock, given the level of the one that it is coupled with."""
+    score = copula.score(first)
+    spread = copula.spread(score)
+    levels = _clear(law.cdf(cuts))
+    if copula.df is not None:  # where the first score is far out, the second turns within few independent levels
+        levels = jnp.concatenate([levels, jnp.asarray(CENTRE, levels.dtype)])
+    apart = (copula.score(levels) - copula.rho * score) / spread
+    level, weight = split_levels(copula.level(apart, given=1), LEVEL_NODES)
+    own = copula.rho * score + spread * copula.score(level, given=1)
+    return law.ppf(inside(copula.level(own))), weight
 
 
 def _even(cuts: Float[Array, " cuts"], count: int) -> tuple[Array, Array]:
@@ -175,7 +217,7 @@ def _clear(levels: Array) -> Array:
 
 
 def _marginals(shocks: JointDistribution) -> tuple[Distribution, ...]:
-    assert isinstance(shocks, Independent | GaussianCopula)
+    assert isinstance(shocks, Independent | GaussianCopula | TCopula)
     return shocks.marginals
 
 
@@ -191,7 +233,7 @@ def _with_copula(shocks: MultivariateNormal | MultivariateLogNormal) -> Gaussian
     return GaussianCopula(laws, jnp.where(eye, 1.0, covariance / (deviation[:, None] * deviation)))
 
 
-def _table(shocks: Independent | GaussianCopula) -> JointDistribution:
+def _table(shocks: Independent | GaussianCopula | TCopula) -> JointDistribution:
     """All combinations of independent finite shocks."""
     assert all(isinstance(law, FiniteDemand) for law in shocks.marginals)
     columns = [law.scenarios() for law in shocks.marginals if isinstance(law, FiniteDemand)]

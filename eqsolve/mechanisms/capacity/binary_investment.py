@@ -97,6 +97,15 @@ def binary_profits(types: Types, capacity: Any, schedule: DepreciationSchedule, 
     shape `[n]`.
     **Returns:** shape `[n, T]`. A schedule is congruent where all entries have the sign of the type less the threshold.
     **Source:** paper 002, proof of Proposition 5.
+
+    >>> from eqsolve.demand.uniform import Uniform
+    >>> from eqsolve.mechanisms.capacity.families import QuadraticRevenue
+    >>> def types(theta):
+    ...     revenue, shocks = QuadraticRevenue(1.0, 0.5), Uniform(theta - 1.0, 2.0)
+    ...     return LifetimeDivision(revenue, shocks, [1.0, 2.0], 2.0, 0.0, multiplier=[1.0, 1.5])
+    >>> schedule = binary_investment(types, capacity=1.0, low=2.0, high=9.0).schedule
+    >>> (binary_profits(types, 1.0, schedule, [2.0, 3.0]) > 0).tolist()
+    [[False, False], [True, True]]
     """
     capacity = jnp.asarray(capacity, schedule.rate.dtype)
 
@@ -114,6 +123,14 @@ def dominance(types: Types, thetas: Any, points: int = 201) -> Scalar:
     **Arguments:** `thetas`: types in rising order, shape `[n]`. `points`: at how many levels the laws are compared.
     **Returns:** a difference of probabilities: zero or more, but for rounding, under first-order stochastic dominance.
     **Source:** paper 002, the hypothesis of Proposition 5.
+
+    >>> from eqsolve.demand.uniform import Uniform
+    >>> from eqsolve.mechanisms.capacity.families import QuadraticRevenue
+    >>> def types(theta):
+    ...     revenue, shocks = QuadraticRevenue(1.0, 0.5), Uniform(theta - 1.0, 2.0)
+    ...     return LifetimeDivision(revenue, shocks, [1.0, 2.0], 2.0, 0.0, multiplier=[1.0, 1.5])
+    >>> round(float(dominance(types, [2.0, 3.0, 4.0])), 3)
+    0.0
     """
     thetas = jnp.asarray(thetas)
     share = (np.arange(points) + 0.5) / points

@@ -82,6 +82,14 @@ def period_equilibria(shared: SharedLifetime, delta: Any) -> Table:
     interior and all capacity is used in every state.
     **Errors:** `TypeError` where revenue is not a `QuadraticRevenue`.
     **Source:** as for `capitalised_negotiation`; the paper takes all of them to be the dedicated capacities.
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity.families import QuadraticRevenue
+    >>> shocks = JointTable([[0.9, 1.1], [1.1, 0.9]], [0.5, 0.5])
+    >>> x = [[1.0, 1.4], [1.0, 1.2], [1.0, 0.8], [1.0, 0.6]]
+    >>> shared = SharedLifetime(QuadraticRevenue([10.0, 8.0], [0.5, 0.4]), shocks, 0.0, 9.0, 0.1, multiplier=x)
+    >>> [round(float(k), 2) for k in period_equilibria(shared, 0.4)[1]]
+    [7.35, 6.29]
     """
     _require_two(shared)
     curvature = curvatures(shared)

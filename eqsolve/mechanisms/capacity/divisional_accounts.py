@@ -62,6 +62,16 @@ def divisional_accounts(
     **Returns:** `DivisionalAccounts`.
     **Errors:** `ValueError` for lives or costs of capital that differ.
     **Source:** Dutta and Reichelstein (paper 002), equations (1) to (3).
+
+    >>> from eqsolve.demand import Uniform
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue, annuity, two_part
+    >>> def division(scale):
+    ...     return LifetimeDivision(QuadraticRevenue(scale, 0.5), Uniform(0.9, 0.2), 2.0, 6.0, 0.1, periods=2)
+    >>> one, two, schedule = division(8.0), division(9.0), annuity(0.1, 2)
+    >>> sold, shocks = [[4.0, 4.0], [5.0, 5.0]], [[1.0, 1.0], [1.0, 1.0]]
+    >>> found = divisional_accounts(one, two, two_part(two), (schedule, schedule), [4.0, 5.0], sold, shocks)
+    >>> [round(float(income), 3) for income in found.downstream], abs(round(float(found.conservation), 4))
+    ([5.214, 5.214], 0.0)
     """
     lives = {upstream.periods, downstream.periods, *(schedule.periods for schedule in schedules)}
     if len(lives) > 1:

@@ -38,9 +38,9 @@ class CapacityEnvironment(eqx.Module):
     - `capacity_cost` c: > 0, user cost per unit of capacity and period [money/unit].
     - `shocks`: their joint law, one component per division, which also says how many there are. A `JointTable` or
       `EmpiricalPairs` for any number; for two, also `Independent` laws (continuous, or finite ones), a
-      `GaussianCopula` of continuous laws, a `MultivariateNormal` or `MultivariateLogNormal`. Shocks should leave
-      marginal revenue above zero at small quantities; continuous ones are integrated with a cut at every kink, so that
-      expectations are right to rounding for smooth densities.
+      `GaussianCopula` or `TCopula` of continuous laws, a `MultivariateNormal` or `MultivariateLogNormal`. Shocks should
+      leave marginal revenue above zero at small quantities; continuous ones are integrated with a cut at every kink, so
+      that expectations are right to rounding for smooth densities.
     - `variable_cost` w: >= 0 [money/unit], one number, or one per division.
     - `use`: what a division does with its own right where nothing is renegotiated: "efficient", it sells as much as it
       wants (paper 002), or "literal", it uses all of it (paper 001).

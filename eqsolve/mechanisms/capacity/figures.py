@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from eqsolve._fields import as_fields, require_values
+from eqsolve.mechanisms.capacity.acquisition import reaction_curve
 from eqsolve.mechanisms.capacity.first_best import dedicated_capacity, fungible_capacity
-from eqsolve.mechanisms.capacity.renegotiation import CapacityGame, reaction_curve
+from eqsolve.mechanisms.capacity.renegotiation import CapacityGame
 from eqsolve.mechanisms.capacity.volatility import CapitalisedCost, capitalised_cost
 from eqsolve.plots import Area, Curve, lines, new_figure
 

@@ -100,6 +100,11 @@ def best_single_price(games: CapacityGame, weights: Any = None) -> SinglePrice:
     **Returns:** a `SinglePrice`. A search on a grid, refined by golden sections around the best point: with several
     peaks between two of its points a lower one may be found.
     **Source:** Dutta and Reichelstein (paper 001), section 6.1, the case they leave open.
+
+    >>> from eqsolve.mechanisms.capacity import two_divisions
+    >>> types = jax.vmap(lambda volatility: two_divisions(0.5, -1.0, volatility, 0.2))(jnp.array([0.3, 0.6]))
+    >>> round(float(best_single_price(types).price), 2)  # capacity costs 0.4
+    0.7
     """
     fixed = jax.vmap(corrective_price)(games)
     types = fixed.price.shape[0]

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from eqsolve.mechanisms.capacity.acquisition import CapacityResult, best_reply, renegotiated, result_at
 from eqsolve.mechanisms.capacity.conditions import (
     PriceCurvature,
     interior_margin,
@@ -15,14 +16,7 @@ from eqsolve.mechanisms.capacity.environment import CapacityEnvironment, expecte
 from eqsolve.mechanisms.capacity.first_best import dedicated_capacity, fungible_capacity
 from eqsolve.mechanisms.capacity.gatekeeper import GatekeeperContract, gatekeeper_contract
 from eqsolve.mechanisms.capacity.markup import CorrectivePrice, corrective_price
-from eqsolve.mechanisms.capacity.renegotiation import (
-    CapacityGame,
-    CapacityResult,
-    best_reply,
-    capacity_jacobian,
-    renegotiated,
-    result_at,
-)
+from eqsolve.mechanisms.capacity.renegotiation import CapacityGame, capacity_jacobian
 
 Number = Float[Array, ""]
 Each = Float[Array, " divisions"]

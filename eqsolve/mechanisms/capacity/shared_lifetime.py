@@ -292,6 +292,13 @@ def interior_capacity(shared: SharedLifetime) -> Scalar:
     **Errors:** `TypeError` where revenue is not a `QuadraticRevenue`.
     **Source:** derived here; it replaces the claim of paper 002, Proposition 6, that it is the sum of dedicated
     capacities (ERRATA.md).
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> shocks = JointTable([[0.9, 1.1], [1.1, 0.9]], [0.5, 0.5])
+    >>> x = [[1.0, 1.4], [1.0, 1.2], [1.0, 0.8], [1.0, 0.6]]
+    >>> shared = SharedLifetime(QuadraticRevenue([10.0, 8.0], [0.5, 0.4]), shocks, 0.0, 9.0, 0.1, multiplier=x)
+    >>> round(float(interior_capacity(shared)), 2), round(float(shared_optimum(shared).capacity), 2)
+    (13.57, 13.57)
     """
     free, steepness = demand_lines(shared)
     worth = shared.discounts * steepness

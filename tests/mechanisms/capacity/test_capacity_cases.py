@@ -31,7 +31,8 @@ from eqsolve.mechanisms.capacity import (
     renegotiated,
     shared_value,
 )
-from eqsolve.mechanisms.capacity.renegotiation import capacity_jacobian, result_at
+from eqsolve.mechanisms.capacity.acquisition import result_at
+from eqsolve.mechanisms.capacity.renegotiation import capacity_jacobian
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from eqsolve.demand import Normal, Triangular, Uniform
-from eqsolve.demand.joint import GaussianCopula, Independent, MultivariateLogNormal, MultivariateNormal
+from eqsolve.demand.joint import GaussianCopula, Independent, MultivariateLogNormal, MultivariateNormal, TCopula
 from eqsolve.mechanisms.capacity import (
     CapacityEnvironment,
     QuadraticRevenue,
@@ -84,6 +84,28 @@ def test_expected_prices_are_those_of_a_fine_grid(name):
     )
     want = [by_grid(first, second, k, rho) for k in (1.0, 6.0, 12.0)]
     np.testing.assert_allclose(price, want, atol=1e-6)  # what the grid itself is good for
+
+
+def by_t_grid(k, rho, df):
+    """E S where the levels of both shocks have a t copula: SciPy's t, on a grid in normal scores."""
+    z = np.linspace(-8.0, 8.0, 1501)
+    weight = stats.norm.pdf(z) * (z[1] - z[0])
+    first, apart = stats.t.ppf(stats.norm.cdf(z), df)[:, None], stats.t.ppf(stats.norm.cdf(z), df + 1)
+    second = rho * first + np.sqrt((df + first**2) * (1 - rho**2) / (df + 1)) * apart
+    return weight @ plain_price(even(z)[:, None], 0.4 + 1.2 * stats.t.cdf(second, df), k) @ weight
+
+
+@pytest.mark.parametrize(("rho", "df"), [(-0.6, 2.0), pytest.param(0.5, 4.0, marks=pytest.mark.slow)])
+def test_t_copulas_are_those_of_a_fine_grid_and_differentiable(rho, df):
+    def price(df, k):
+        shocks = TCopula([Uniform(0.4, 1.2)] * 2, [[1.0, rho], [rho, 1.0]], df)
+        return expected_shadow_price(environment(shocks), k)
+
+    levels = (1.0, 6.0, 12.0)
+    found, slope = jax.jit(jax.vmap(jax.value_and_grad(price), (None, 0)))(df, jnp.asarray(levels))
+    np.testing.assert_allclose(found, [by_t_grid(k, rho, df) for k in levels], atol=1e-6)
+    wide = [(by_t_grid(k, rho, df + 0.02) - by_t_grid(k, rho, df - 0.02)) / 0.04 for k in levels]
+    np.testing.assert_allclose(slope, wide, atol=2e-5)
 
 
 def test_two_nodes_per_piece_are_exact_for_straight_lines():

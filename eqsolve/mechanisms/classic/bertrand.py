@@ -127,6 +127,10 @@ def linear_bertrand_equilibrium(market: LinearBertrand) -> Float[np.ndarray, " p
     **Returns:** prices [money/unit], shape `[firms]`, from NumPy in 64 bit.
     **Errors:** `ValueError` where a price or a quantity of this solution is negative.
     **Source:** the first-order conditions $q_i = B_{ii} (p_i - c_i)$.
+
+    >>> market = LinearBertrand(intercept=[6.0, 6.0], price_effect=[[2.0, -1.0], [-1.0, 2.0]], cost=[0.0, 1.0])
+    >>> linear_bertrand_equilibrium(market).round(4).tolist()
+    [2.1333, 2.5333]
     """
     effect, cost = np.asarray(market.price_effect, float), np.asarray(market.cost, float)
     own = np.diag(effect)

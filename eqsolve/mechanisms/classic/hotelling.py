@@ -187,6 +187,10 @@ def hotelling_equilibrium(city: Hotelling) -> Float[np.ndarray, "2"]:
     **Errors:** `ValueError` where `hotelling_has_equilibrium` is false.
     **Source:** as for `hotelling_first_order_prices`; Tirole, *The Theory of Industrial Organization*, chapter 7, for
     quadratic costs.
+
+    >>> city = Hotelling(locations=[0.0, 1.0], transport_cost=2.0, cost=[1.0, 4.0], transport="quadratic")
+    >>> hotelling_equilibrium(city).round(6).tolist()
+    [4.0, 5.0]
     """
     if not hotelling_has_equilibrium(city):
         raise ValueError(

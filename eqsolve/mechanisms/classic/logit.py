@@ -168,6 +168,9 @@ def logit_bertrand_equilibrium(market: LogitBertrand) -> Float[np.ndarray, " pro
     **Arguments:** `market`: concrete numbers. One firm that owns every product gives the cartel.
     **Returns:** prices [money/unit], shape `[products]`.
     **Source:** Nocke and Schutz (2018), the multinomial logit case.
+
+    >>> logit_bertrand_equilibrium(LogitBertrand(quality=[1.0, 1.0], cost=1.0)).round(4).tolist()
+    [2.2268, 2.2268]
     """
     sensitivity, cost = float(market.price_sensitivity), np.asarray(market.cost, float)
     firm = np.array([market.players.index(owner) for owner in market.owners])

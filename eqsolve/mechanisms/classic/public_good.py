@@ -181,6 +181,9 @@ def cobb_douglas_contributions(economy: CobbDouglasPublicGood) -> Contributions:
     **Arguments:** `economy`: concrete numbers.
     **Returns:** contributions [money], shape `[players]`, from NumPy in 64 bit.
     **Source:** Bergstrom, Blume and Varian (1986), applied to Cobb-Douglas tastes.
+
+    >>> cobb_douglas_contributions(CobbDouglasPublicGood(income=[3.0, 3.0, 3.0], private_weight=0.5)).tolist()
+    [0.75, 0.75, 0.75]
     """
     income, weight = np.asarray(economy.income, float), np.asarray(economy.private_weight, float)
     odds = weight / (1 - weight)
@@ -197,6 +200,9 @@ def quasilinear_contributions(economy: QuasilinearPublicGood) -> Contributions:
     **Returns:** contributions [money], shape `[players]`, from NumPy in 64 bit. Only the sum is unique where players of
     equal value share the last contribution; the first of them pays here.
     **Source:** the first-order condition $v_i / (1 + G/s) = 1$ of a contributor.
+
+    >>> quasilinear_contributions(QuasilinearPublicGood(value=[4.0, 2.0], income=2.0)).tolist()
+    [2.0, 0.0]
     """
     value, income, scale = np.asarray(economy.value, float), np.asarray(economy.income, float), float(economy.scale)
     contribution = np.zeros_like(value)

@@ -169,6 +169,9 @@ def tullock_first_order_efforts(contest: Tullock) -> Float[np.ndarray, " players
     **Returns:** efforts, shape `[players]`, from NumPy in 64 bit.
     **Errors:** `ValueError` for three or more different players.
     **Source:** for two players the conditions imply $x_1 / x_2 = w_1 / w_2$, hence $p_i = w_i^r / (w_1^r + w_2^r)$.
+
+    >>> tullock_first_order_efforts(Tullock(value=[4.0, 2.0])).round(4).tolist()
+    [0.8889, 0.4444]
     """
     worth = _worth(contest)
     if worth.size > 2 and np.any(worth != worth[0]):

@@ -43,6 +43,10 @@ def generalised_failure_rate(law: Continuous, x: Array) -> Array:
     r"""Return $h(x) = x f(x) / \bar F(x)$: the elasticity of the chance that demand exceeds $x$, in size.
 
     **Arguments:** `x` [units]. **Returns:** infinite where nothing exceeds `x`.
+
+    >>> from eqsolve.demand import Uniform
+    >>> float(generalised_failure_rate(Uniform(0.0, 10.0), jnp.asarray(5.0)))
+    1.0
     """
     above = law.sf(x)
     some = above > 0

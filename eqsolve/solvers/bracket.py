@@ -4,16 +4,13 @@ This needs no second derivative and finds kinks to rounding. Payoffs that are pi
 expected profits over finitely many demands, have all their maxima at kinks or on flat pieces.
 """
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from eqsolve.problem import Problem
 from eqsolve.solvers.base import marginal_size, near_best
-
-Marginal = Callable[[Float[Array, ""]], Float[Array, ""]]
+from eqsolve.solvers.turn import Marginal, last_and_first
 
 
 def reply_candidates(
@@ -36,7 +33,7 @@ def reply_candidates(
     zero = 64 * jnp.finfo(low.dtype).eps * marginal_size(marginal, before, *limits, scale)
 
     def edge(sign: Array, start: Array, end: Array) -> Array:
-        return _last_and_first(lambda y: sign * marginal(y) >= -zero, start, end)[0]
+        return last_and_first(lambda y: sign * marginal(y) + zero, jnp.greater_equal, start, end)[0]
 
     left, right = jax.vmap(edge)(
         jnp.asarray([-1.0, 1.0], low.dtype), jnp.stack([before, after]), jnp.stack([low, high])
@@ -51,41 +48,9 @@ def sign_change(marginal: Marginal, low: Array, high: Array, top: Array | None =
     for payoffs that jump where a tie is split: one of them is beside the tie. Where the payoff at `top` is known to be
     higher than at both ends, the change is sought on the side to which it rises there, whatever its slopes at the ends.
     """
-    before, after = _last_and_first(lambda y: marginal(y) > 0, low, high, top)
+    before, after = last_and_first(marginal, jnp.greater, low, high, top)
     around = [jnp.nextafter(before, -jnp.inf), before, after, jnp.nextafter(after, jnp.inf)]
     return jnp.clip(jnp.stack(around), low, high)
-
-
-def _last_and_first(
-    holds: Callable[[Array], Array], start: Array, end: Array, middle: Array | None = None
-) -> tuple[Array, Array]:
-    """The last number from `start` towards `end` that fulfils a condition, and its neighbour that does not.
-
-    Both are `start` if it does not, and both are `end` if that does. With a `middle` the ends are taken to fulfil it
-    and not to, and are not tried. The condition is called in one place only, the loop, as compiling it may take long.
-    """
-    eps = jnp.finfo(start.dtype).eps
-    first_tries = 2 if middle is None else 1
-
-    def next_try(inside: Array, outside: Array, count: Array) -> Array:
-        halfway = inside + 0.5 * (outside - inside)
-        if middle is not None:
-            return jnp.where(count == 0, middle, halfway)
-        return jnp.where(count == 0, inside, jnp.where(count == 1, outside, halfway))
-
-    def try_one(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        inside, outside, count = state
-        tried = next_try(inside, outside, count)
-        kept = holds(tried)
-        return jnp.where(kept, tried, inside), jnp.where(kept, outside, tried), count + 1
-
-    def apart(state: tuple[Array, Array, Array]) -> Bool[Array, ""]:
-        inside, outside, count = state
-        resolved = jnp.abs(outside - inside) <= eps * jnp.maximum(jnp.abs(inside), jnp.abs(outside))
-        return (count < first_tries) | (~resolved & (count < first_tries + 2 * jnp.finfo(start.dtype).nmant))
-
-    inside, outside, _ = jax.lax.while_loop(apart, try_one, (start, end, jnp.asarray(0)))
-    return inside, outside
 
 
 def search_interval(problem: Problem, x: Array, scale: Array) -> tuple[Float[Array, " n"], Float[Array, " n"]]:

@@ -133,6 +133,16 @@ def best_reply(
 
     The present own actions take part, so the payoff never falls; among equally good replies to a payoff with one entry,
     the one nearest to the present action is returned. Replies keep the shared constraints: NaN where none does.
+
+    **Arguments:** `limits`: the box searched, from `Search.limits`. `x`: all actions. `entries`: where the player's are.
+
+    >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
+    >>> from eqsolve.problem import problem_of
+    >>> problem = problem_of(Cournot(LinearInverseDemand(10.0, 1.0), cost=[1.0, 1.0]).game())
+    >>> x, search = jnp.array([2.0, 3.0]), Search()
+    >>> reply = best_reply(problem, search, search.limits(problem), x, jnp.asarray(1), jnp.array([1]))
+    >>> reply.own.round(6).tolist(), reply.payoff.round(6).tolist()
+    ([3.5], 12.25)
     """
     lower, upper = limits[0][entries], limits[1][entries]
 

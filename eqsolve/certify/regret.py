@@ -29,6 +29,12 @@ def unilateral_regret(
     """The regret of every player at `x`, by a global search that uses payoffs first and derivatives to refine.
 
     **Arguments:** `payoffs`: what the players earn without deviating, where it is not the payoff at `x`.
+
+    >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
+    >>> from eqsolve.problem import problem_of
+    >>> problem = problem_of(Cournot(LinearInverseDemand(10.0, 1.0), cost=[1.0, 1.0]).game())
+    >>> unilateral_regret(problem, jnp.array([2.0, 3.0]), Search()).gains.round(6)
+    Array([1.  , 0.25], dtype=float64)
     """
     limits = search.limits(problem)
     payoffs = problem.payoffs(x) if payoffs is None else payoffs

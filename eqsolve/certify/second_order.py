@@ -41,13 +41,28 @@ def _own(problem: Problem, jacobian: Array, free: Bool[Array, " n"]) -> Float[Ar
 
 
 def own_curvatures(problem: Problem, x: Float[Array, " n"]) -> Float[Array, " players"]:
-    """Each player's largest second derivative at `x` over directions that no active bound blocks."""
+    """Each player's largest second derivative at `x` over directions that no active bound blocks.
+
+    >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
+    >>> from eqsolve.problem import problem_of
+    >>> problem = problem_of(Cournot(LinearInverseDemand(10.0, 1.0), cost=[1.0, 1.0]).game())
+    >>> own_curvatures(problem, jnp.array([3.0, 3.0])).tolist()
+    [-2.0, -2.0]
+    """
     jacobian = problem.marginal_and_jacobian(x)[1]
     return _own(problem, jacobian, (x > problem.lower) & (x < problem.upper))
 
 
 def sampled_curvatures(problem: Problem, lower: Array, upper: Array, samples: int) -> SampledCurvature:
-    """The largest own curvatures and monotonicity at `samples` points over the box; NaN where one is not finite."""
+    """The largest own curvatures and monotonicity at `samples` points over the box; NaN where one is not finite.
+
+    >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
+    >>> from eqsolve.problem import problem_of
+    >>> problem = problem_of(Cournot(LinearInverseDemand(10.0, 1.0), cost=[1.0, 1.0]).game())
+    >>> found = sampled_curvatures(problem, jnp.zeros(2), jnp.full(2, 9.0), samples=4)
+    >>> found.own.tolist(), round(float(found.monotonicity), 6)
+    ([-2.0, -2.0], -1.0)
+    """
 
     def at(x: Array) -> tuple[Array, Array]:
         jacobian = problem.marginal_and_jacobian(x)[1]

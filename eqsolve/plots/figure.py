@@ -47,6 +47,12 @@ def save_figure(figure: "Figure", path: str | Path) -> tuple[Path, Path]:
 
     **Arguments:** `path`: without an ending.
     **Returns:** the paths of both files.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     png, pdf = save_figure(new_figure(1)[0], f"{folder}/loss")
+    ...     print(png.name, pdf.name, png.stat().st_size > 0)
+    loss.png loss.pdf True
     """
     png, pdf = Path(f"{path}.png"), Path(f"{path}.pdf")
     figure.savefig(png, dpi=DOTS_PER_INCH, metadata={"Software": None})

@@ -28,6 +28,14 @@ def heatmap(
     **Arguments:** `values`: with the dimensions `x` and `y`. `contours`: values whose lines are drawn
     and labelled. `number_format`: of the scale.
     **Errors:** `ValueError` for values with other dimensions.
+
+    >>> import xarray as xr
+    >>> from eqsolve.plots import new_figure
+    >>> values = xr.DataArray([[0.0, 0.1], [0.2, 0.4]], [("margin", [0.2, 0.4]), ("spill", [0.0, 1.0])])
+    >>> figure, [axes] = new_figure(1)
+    >>> heatmap(axes, values, "spill", "margin", title="Loss", number_format="percent")
+    >>> axes.get_xlabel(), axes.get_ylabel()
+    ('spill', 'margin')
     """
     matplotlib = require_matplotlib()
     if set(values.dims) != {x, y}:

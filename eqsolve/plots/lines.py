@@ -57,6 +57,14 @@ def lines(
 
     **Arguments:** `label`, `number_format`: of the vertical axis. `groups`: the legend's heading, what the groups are.
     **Errors:** `ValueError` without curves, or for data with more than one dimension.
+
+    >>> import xarray as xr
+    >>> from eqsolve.plots import new_figure
+    >>> loss = xr.DataArray([0.0, 0.5, 0.2], [("share", [0.0, 0.5, 1.0])])
+    >>> figure, [axes] = new_figure(1)
+    >>> lines(axes, [Curve(loss, "lost")], label="money")
+    >>> axes.get_xlabel(), axes.get_ylabel()
+    ('share', 'money')
     """
     require_matplotlib()
     if not curves:

@@ -84,7 +84,11 @@ def read_study(name_or_path: str | Path) -> Study:
 
 
 def built_in_studies() -> tuple[str, ...]:
-    """The names of the studies that ship with eqsolve."""
+    """The names of the studies that ship with eqsolve.
+
+    >>> "restaurant" in built_in_studies()
+    True
+    """
     return tuple(
         sorted(entry.name.removesuffix(".toml") for entry in _library().iterdir() if entry.name.endswith(".toml"))
     )

@@ -69,6 +69,9 @@ def require_free(folder: str | Path, *, overwrite: bool) -> Path:
 
     **Errors:** `StudyError` where it is a file, holds earlier results and `overwrite` is not given, or holds anything
     that eqsolve did not write, which is never deleted.
+
+    >>> require_free("results/of/a/new/study", overwrite=False).name
+    'study'
     """
     folder = Path(folder).resolve()
     blocked = next((path for path in (folder, *folder.parents) if path.exists() and not path.is_dir()), None)

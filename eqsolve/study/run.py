@@ -109,6 +109,17 @@ def prepare(study: Study) -> Sweep:
     **Errors:** `StudyError` that names the file, the key, the value and the remedy, for everything that can be known
     beforehand: names, parameters, ranges that the mechanism rejects at their ends, missing search boxes, quantities
     that tables and figures refer to, and a precision that JAX is not set to.
+
+    >>> from eqsolve.study import parse_study
+    >>> sweep = prepare(parse_study('''
+    ... title = "Two firms"
+    ... mechanism = "Cournot"
+    ... parameters.cost = [1.0, 1.0]
+    ... parameters.demand = { build = "LinearInverseDemand", slope = 1.0 }
+    ... sweep = { "demand.intercept" = [4.0, 7.0, 10.0] }
+    ... '''))
+    >>> sweep.shape, sweep.chunks
+    ((3,), 1)
     """
     with _located(study.where):
         _require_precision(study.tables.precision)

@@ -47,6 +47,9 @@ def plot_volatility(
     **Arguments:** as for `volatility_curves`. **Returns:** a figure; `eqsolve.plots.save_figure` writes it.
     **Errors:** `ImportError` that names the extra where xarray or matplotlib is missing.
     **Source:** Dutta and Reichelstein (paper 002), appendix B, Figures 5 and 6, the loss decomposed (ERRATA.md).
+
+    >>> [axes.get_title(loc="left") for axes in plot_volatility(points=3).axes]
+    ['Capacity', 'Expected profit']
     """
     half_width, found = volatility_curves(c, w, mean, curvature, points)
 

@@ -95,6 +95,12 @@ def draw_line(demand: SpatialDemand, prices: Any) -> "Figure":
     **Errors:** `ImportError` that names the extra where matplotlib is missing; `ValueError` for other than two
     finite prices; `TypeError` for another demand.
     **Source:** Krishnan and Winter (paper 003), Figure 1, whose parameters are not given.
+
+    >>> from eqsolve.demand import Uniform
+    >>> from eqsolve.mechanisms.vertical import SpatialDemand
+    >>> figure = draw_line(SpatialDemand(10.0, travel_cost=6.0, shocks=Uniform(0.0, 1.0)), [3.0, 4.5])
+    >>> figure.axes[0].get_xlabel()
+    'Distance from outlet 1'
     """
     import xarray as xr
 

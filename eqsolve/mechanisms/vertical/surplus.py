@@ -27,6 +27,13 @@ def consumer_surplus(demand: VerticalDemand, price: Pair, stock: Pair) -> Number
 
     **Arguments:** `price` [money/unit] and `stock` [units]: one entry per outlet.
     **Source:** Krishnan and Winter (paper 003), section 3.4; the rationing is stated in the module's head.
+
+    >>> from eqsolve.demand import Uniform
+    >>> from eqsolve.mechanisms.vertical import SpatialDemand
+    >>> demand = SpatialDemand(10.0, travel_cost=6.0, shocks=Uniform(0.0, 1.0))
+    >>> price, ample, scarce = jnp.array([3.0, 3.0]), jnp.array([9.0, 9.0]), jnp.array([0.2, 0.2])
+    >>> bool(consumer_surplus(demand, price, ample) > consumer_surplus(demand, price, scarce))
+    True
     """
     if isinstance(demand.shocks, JointDiscrete):
         return _over_scenarios(demand, price, stock)

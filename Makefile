@@ -62,8 +62,7 @@ types: $(VENV)/.$(EXTRA)
 	$(BIN)/pyright
 
 docs: $(VENV)/.$(EXTRA)
-	$(PYTEST) --doctest-modules eqsolve
-	$(PYTEST) -m docs
+	$(PYTEST) -m docs --doctest-modules tests/test_notebooks.py tests/test_readme.py eqsolve
 
 wheel: $(VENV)/.$(EXTRA)
 	rm -rf build/wheel

@@ -17,6 +17,13 @@ if jax.__version_info__ < (0, 11):  # later releases do not know the option
 os.environ.setdefault("XLA_FLAGS", QUICKLY)
 
 
+def pytest_collection_modifyitems(items):
+    """Examples in docstrings are documents, too: `-m docs` runs them with the README and the notebooks."""
+    for item in items:
+        if isinstance(item, pytest.DoctestItem):
+            item.add_marker("docs")
+
+
 @pytest.fixture(autouse=True)
 def _names(doctest_namespace):
     doctest_namespace["jnp"] = jnp

@@ -3,6 +3,8 @@
 `python tests/solver_table.py` prints the same as the table of CONTRIBUTING.md.
 """
 
+from collections import Counter
+
 import jax
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ from solver_table import SOLVERS, UNSOLVED, attempt
 import eqsolve as eqs
 
 KINDS = {problem.kind for problem in PROBLEMS}
-# what every solver should solve is left to other tests; the kinds that set solvers apart run every day
+# what every solver should solve is left to other tests; of the kinds that set solvers apart, some run every day
+EVERY = 3  # one of so many
 EVERYDAY = {"Newton": KINDS - {"regular"}, "BestReply": KINDS - {"regular", "corner"}}
 # up to a hundred actions, or long to compile; other tests solve these against their closed forms
 MANY = {problem.name for problem in QUADRATIC} | {
@@ -27,13 +30,16 @@ FIRST_ORDER = ("Extragradient", "Anderson")
 
 
 def cases(everyday):
-    """Every solver with every problem; those not of a kind that is `everyday` for the solver are slow."""
+    """Every solver with every problem; slow but for a sample of the kinds that are `everyday` for the solver."""
     # by solver first: problems of one shape share a compiled program, and parallel test runs split the list
     for solver in SOLVERS:
+        met = Counter()
         for problem in PROBLEMS:
             sampled = solver in FIRST_ORDER and problem.name in SAMPLE
-            quick = problem.kind in everyday.get(solver, ()) and problem.name not in MANY
-            marks = [] if quick or sampled else [pytest.mark.slow]
+            if problem.kind in everyday.get(solver, ()) and problem.name not in MANY:
+                sampled = met[problem.kind] % EVERY == 0
+                met[problem.kind] += 1
+            marks = [] if sampled else [pytest.mark.slow]
             yield pytest.param(problem, solver, id=f"{solver}-{problem.name}", marks=marks)
 
 

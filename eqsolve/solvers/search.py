@@ -134,7 +134,7 @@ def best_reply(
     The present own actions take part, so the payoff never falls; among equally good replies to a payoff with one entry,
     the one nearest to the present action is returned. Replies keep the shared constraints: NaN where none does.
 
-    **Arguments:** `limits`: the box searched, from `Search.limits`. `x`: all actions. `entries`: where the player's are.
+    **Arguments:** `limits`: of the box searched, from `Search.limits`. `x`: all actions. `entries`: the player's.
 
     >>> from eqsolve.mechanisms.classic import Cournot, LinearInverseDemand
     >>> from eqsolve.problem import problem_of

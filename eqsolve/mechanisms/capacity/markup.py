@@ -1,6 +1,5 @@
 """The price of capacity rights that makes a renegotiating firm install the first-best capacity."""
 
-from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -10,14 +9,13 @@ from jaxtyping import Array, Float
 
 from eqsolve._fields import as_fields
 from eqsolve.mechanisms._roots import falling_root, polished
+from eqsolve.mechanisms.capacity._zoom import zoomed
 from eqsolve.mechanisms.capacity.environment import expected_own_price
 from eqsolve.mechanisms.capacity.first_best import fungible_capacity
 from eqsolve.mechanisms.capacity.renegotiation import CapacityGame, capacity_outcomes
 from eqsolve.solve import solve_nash
 
 Number = Float[Array, ""]
-GRID = 17
-GOLDEN_STEPS = 40
 
 
 class CorrectivePrice(eqx.Module):
@@ -97,8 +95,8 @@ def best_single_price(games: CapacityGame, weights: Any = None) -> SinglePrice:
 
     **Arguments:** `games`: of two divisions, with an axis of types in front of every array (stacked games, or made by
     `jax.vmap`). `weights`: >= 0, probabilities of types; None for equal ones.
-    **Returns:** a `SinglePrice`. A search on a grid, refined by golden sections around the best point: with several
-    peaks between two of its points a lower one may be found.
+    **Returns:** a `SinglePrice`. Grids close in around their best point: with several peaks between two points of the
+    first, a lower one may be found.
     **Source:** Dutta and Reichelstein (paper 001), section 6.1, the case they leave open.
 
     >>> from eqsolve.mechanisms.capacity import two_divisions
@@ -113,32 +111,22 @@ def best_single_price(games: CapacityGame, weights: Any = None) -> SinglePrice:
         raise ValueError(f"best_single_price: weights has shape {given.shape}; give {types} numbers, one per type.")
     probability = (given / jnp.sum(given)).astype(fixed.price.dtype)
 
-    def average(price: Array) -> Number:
-        return jnp.sum(probability * jax.vmap(_profit_at)(games, jnp.broadcast_to(price, (types,))))
+    def average(prices: Float[Array, " types"]) -> Number:
+        return jnp.sum(probability * jax.vmap(_profit_at)(games, prices))
 
-    grid = jnp.linspace(jnp.min(fixed.price), jnp.max(fixed.price), GRID, dtype=fixed.price.dtype)
-    near = jnp.argmax(jax.lax.map(average, grid))
-    price = _golden(average, grid[jnp.maximum(near - 1, 0)], grid[jnp.minimum(near + 1, GRID - 1)])
+    def for_all(price: Array) -> Float[Array, "... types"]:
+        return jnp.broadcast_to(price[..., None], (*price.shape, types))
+
+    low, high = jnp.min(fixed.price), jnp.max(fixed.price)
+    # prices one after the other: what compiles long is compiled in two places only
+    price = zoomed(lambda grid: jax.lax.map(average, for_all(grid)), low, high)
     environments = games.environment
+    earned, at_cost = jax.lax.map(average, jnp.stack([for_all(price), environments.capacity_cost]))
     best = jax.vmap(lambda environment: fungible_capacity(environment).profit)(environments)
-    return SinglePrice(price, average(price), average(environments.capacity_cost), jnp.sum(probability * best))
+    return SinglePrice(price, earned, at_cost, jnp.sum(probability * best))
 
 
 def _profit_at(game: CapacityGame, price: Number) -> Number:
     """Firm profit in the equilibrium at this charge."""
     charged = eqx.tree_at(lambda game: game.charge, game, jnp.broadcast_to(price, game.charge.shape))
     return capacity_outcomes(charged, solve_nash(charged.game()).actions)["firm profit"]
-
-
-def _golden(function: Callable[[Number], Number], low: Number, high: Number) -> Number:
-    """The maximiser between two points of a function with one peak there."""
-    ratio = (5**0.5 - 1) / 2
-
-    def narrow(_: Any, ends: tuple[Number, Number]) -> tuple[Number, Number]:
-        low, high = ends
-        left, right = jax.lax.map(function, jnp.stack([high - ratio * (high - low), low + ratio * (high - low)]))
-        rising = left < right
-        return jnp.where(rising, high - ratio * (high - low), low), jnp.where(rising, high, low + ratio * (high - low))
-
-    low, high = jax.lax.fori_loop(0, GOLDEN_STEPS, narrow, (low, high))
-    return (low + high) / 2

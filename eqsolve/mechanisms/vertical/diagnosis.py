@@ -26,7 +26,7 @@ class Diagnosis:
     - `pure`: an `EquilibriumSet`: certified equilibria, and the stationary points that are none (`refuted`) with the
       deviations that prove it (`refutations`).
     - `smallest_regret`: where no equilibrium was certified, what some outlet gains at least at every profile on a grid
-      of prices and stocks [money]: evidence, not proof, that none is pure. NaN where one was certified.
+      of prices and stocks [money]: where positive, evidence, not proof, that none is pure. NaN where one was certified.
     - `mixed`: in that case, prices and stocks with probabilities, and what any deviation would gain; None otherwise.
       `actions[outlet, k]` is a price and a stock.
     """
@@ -70,9 +70,11 @@ def _mixed_lines(mixed: Mixture, regret: float) -> list[str]:
         if probability >= PLAYED
     ]
     gains = ", ".join(f"{number(gain)} on {number(own)}" for gain, own in zip(mixed.gain, mixed.payoff, strict=True))
+    on_grid = f"At every profile on a grid some outlet gains {number(regret)} or more."
+    if regret == 0:
+        on_grid = "On a grid there is a profile from which no outlet gains by moving to another point of the grid."
     return [
-        f"At every profile on a grid some outlet gains {number(regret)} or more. Mixed play, from which outlets gain at"
-        f" most {gains} by any price and stock:",
+        f"{on_grid} Mixed play, from which outlets gain at most {gains} by any price and stock:",
         table(("outlet", "price", "stock", "probability"), rows),
     ]
 
@@ -104,6 +106,14 @@ def diagnose(
     **Errors:** `ValueError` for fewer than one start, two grid points, or a tolerance that is not positive.
     **Source:** Krishnan and Winter (paper 003), section 3, which assumes equilibria in pure strategies; McMahan, Gordon
     and Blum, Planning in the presence of cost functions controlled by an adversary (2003), for the double oracle.
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.vertical import Contract, LinearDemand
+    >>> shocks = JointTable([[-2.0, 2.0], [2.0, -2.0], [0.0, 0.0]], [0.25, 0.25, 0.5])
+    >>> market = VerticalMarket(LinearDemand(10.0, 1.0, 0.5, 0.2, shocks), 2.0, Contract(2.0), highest_price=14.0)
+    >>> found = diagnose(market, starts=2)
+    >>> len(found.pure), bool((found.mixed.gain <= 1e-3 * abs(found.mixed.payoff)).all())
+    (0, True)
     """
     if grid < 2:
         raise ValueError(f"diagnose: grid is {grid}; give at least 2.")

@@ -66,6 +66,14 @@ def draw_deviations(market: VerticalMarket, plan: FirstBest, contracts: Mapping[
     **Returns:** a matplotlib figure; `eqsolve.plots.save_figure` writes it. A contract implements the plan where its
     curve stays below zero. Curves end where a contract's floor or ceiling does.
     **Errors:** `ImportError` that names the extra where matplotlib is missing.
+
+    >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.vertical import LinearDemand, first_best
+    >>> shocks = JointTable([[-2.0, 2.0], [2.0, -2.0], [0.0, 0.0]], [0.25, 0.25, 0.5])
+    >>> market = VerticalMarket(LinearDemand(10.0, 1.0, 0.5, 0.2, shocks), 2.0, Contract(2.0), highest_price=14.0)
+    >>> figure = draw_deviations(market, first_best(market), {"at cost": Contract(2.0), "above": Contract(5.0)})
+    >>> figure.axes[0].get_ylabel()
+    'Gain (money)'
     """
     import xarray as xr
 

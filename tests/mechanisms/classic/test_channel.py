@@ -220,7 +220,9 @@ LAWS = {
 }
 
 
-@pytest.mark.parametrize("name", ["uniform", "lognormal", pytest.param("gamma", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["uniform", *(pytest.param(n, marks=pytest.mark.slow) for n in ("lognormal", "gamma"))]
+)
 def test_the_best_wholesale_price_against_a_plain_search(name):
     law, plain = LAWS[name]
     channel = Channel(10.0, 4.0, law(), salvage=1.0)

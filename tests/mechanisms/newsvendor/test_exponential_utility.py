@@ -41,7 +41,7 @@ ORDERS = np.array([5.0, 12.0, 25.0, 34.0])
 
 
 @pytest.mark.parametrize("law", CASES)
-@pytest.mark.parametrize("penalty", [0.0, 2.0])
+@pytest.mark.parametrize("penalty", [pytest.param(0.0, marks=pytest.mark.slow), 2.0])
 def test_certainty_equivalent_is_an_integral_and_the_order_its_maximum(law, penalty):
     law, density, low, high = CASES[law]
     aversions = np.array([1e-4, 0.01, 0.04])

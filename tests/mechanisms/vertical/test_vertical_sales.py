@@ -109,7 +109,10 @@ LAWS = {
 }
 
 
-@pytest.mark.parametrize("name", LAWS)
+SLOW_LAWS = ("uniform", "normal", "table and uniform")  # each is a part of one of the others, or of the worked cases
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW_LAWS)) for n in LAWS])
 def test_linear_demand_against_sums_over_shocks(name):
     laws = LAWS[name]
     quantile = [quantiles(law) for law in laws.marginals]

@@ -39,9 +39,10 @@ from eqsolve.mechanisms.capacity.conditions import (
     regularity,
     scarcity,
 )
+from eqsolve.mechanisms.capacity.dedicated_optimum import DedicatedOptimum, dedicated_optimum
 from eqsolve.mechanisms.capacity.divisional_accounts import DivisionalAccounts, divisional_accounts
-from eqsolve.mechanisms.capacity.environment import (
-    CapacityEnvironment,
+from eqsolve.mechanisms.capacity.environment import CapacityEnvironment
+from eqsolve.mechanisms.capacity.expectations import (
     expected_own_price,
     expected_own_quantity,
     expected_own_value,
@@ -74,15 +75,10 @@ from eqsolve.mechanisms.capacity.full_cost_propositions import (
 )
 from eqsolve.mechanisms.capacity.gatekeeper import GatekeeperContract, gatekeeper_contract
 from eqsolve.mechanisms.capacity.goal_congruence import Congruence, full_use_capacity, goal_congruence
-from eqsolve.mechanisms.capacity.lifetime import (
-    DedicatedOptimum,
-    ExpectedUse,
-    LifetimeDivision,
-    dedicated_optimum,
-    use_of,
-)
+from eqsolve.mechanisms.capacity.lifetime import ExpectedUse, LifetimeDivision, use_of
 from eqsolve.mechanisms.capacity.markup import CorrectivePrice, SinglePrice, best_single_price, corrective_price
 from eqsolve.mechanisms.capacity.overlapping import OverlappingAccounts, overlapping_accounts, reshuffling_cost
+from eqsolve.mechanisms.capacity.own_rule import OwnRule
 from eqsolve.mechanisms.capacity.propositions import (
     CapacityComparison,
     EfficientGatekeeper,
@@ -105,14 +101,8 @@ from eqsolve.mechanisms.capacity.reallocation import (
 )
 from eqsolve.mechanisms.capacity.renegotiation import CapacityGame, Negotiation, expected_payments, held_up, negotiate
 from eqsolve.mechanisms.capacity.revenue import CustomRevenue, MixedRevenue, Revenue
-from eqsolve.mechanisms.capacity.shared_lifetime import (
-    Margins,
-    MultipliedRevenue,
-    SharedLifetime,
-    SharedPlan,
-    interior_capacity,
-    shared_optimum,
-)
+from eqsolve.mechanisms.capacity.shared_lifetime import MultipliedRevenue, SharedLifetime, SharedPlan, shared_optimum
+from eqsolve.mechanisms.capacity.shared_regimes import Margins, interior_capacity
 from eqsolve.mechanisms.capacity.standard import two_divisions
 from eqsolve.mechanisms.capacity.tariffs import (
     capitalised,
@@ -123,7 +113,7 @@ from eqsolve.mechanisms.capacity.tariffs import (
     variable_cost,
 )
 from eqsolve.mechanisms.capacity.transfer_pricing import Induced, full_cost_gap, induced, volume_variance
-from eqsolve.mechanisms.capacity.transfer_rules import DualPricing, MarkUp, OwnRule, Tariff, TransferRule
+from eqsolve.mechanisms.capacity.transfer_rules import DualPricing, MarkUp, Tariff, TransferRule
 from eqsolve.mechanisms.capacity.volatility import CapitalisedCost, capitalised_cost
 
 __all__ = [

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from eqsolve.equilibrium import Status
 from eqsolve.mechanisms._roots import falling_root, polished
-from eqsolve.mechanisms.capacity.environment import enough, expected_own_price, expected_shadow_price
+from eqsolve.mechanisms.capacity.expectations import enough, expected_own_price, expected_shadow_price
 from eqsolve.mechanisms.capacity.first_best import fungible_capacity
 from eqsolve.mechanisms.capacity.reallocation import finite
 from eqsolve.mechanisms.capacity.renegotiation import CapacityGame, as_rights, capacity_outcomes, held_up

@@ -17,7 +17,8 @@ from jaxtyping import Array, Float
 from eqsolve._fields import as_fields, require_positive, require_scalar, require_values
 from eqsolve.mechanisms._roots import bisected, polished
 from eqsolve.mechanisms.capacity.accounting import DepreciationSchedule, relative_benefit
-from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision, net_present_value, use_of
+from eqsolve.mechanisms.capacity.dedicated_optimum import net_present_value
+from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision, use_of
 
 Scalar = Float[Array, ""]
 PerPeriod = Float[Array, " periods"]

@@ -17,8 +17,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from eqsolve.mechanisms.capacity.accounting import relative_benefit
-from eqsolve.mechanisms.capacity.environment import expected_shadow_price, own_states
-from eqsolve.mechanisms.capacity.shared_lifetime import SharedLifetime, curvatures, demand_lines, shared_optimum
+from eqsolve.mechanisms.capacity.expectations import expected_shadow_price, own_states
+from eqsolve.mechanisms.capacity.shared_lifetime import SharedLifetime, shared_optimum
+from eqsolve.mechanisms.capacity.shared_regimes import curvatures, demand_lines
 
 PerPeriod = Float[Array, " periods"]
 Table = Float[Array, "periods divisions"]

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from eqsolve.mechanisms._roots import falling_root, polished
-from eqsolve.mechanisms.capacity.environment import (
-    CapacityEnvironment,
+from eqsolve.mechanisms.capacity.environment import CapacityEnvironment
+from eqsolve.mechanisms.capacity.expectations import (
     enough,
     expected_own_price,
     expected_own_quantity,

@@ -26,12 +26,8 @@ from eqsolve.mechanisms.capacity.capitalised_negotiation import capitalised_nego
 from eqsolve.mechanisms.capacity.families import QuadraticRevenue
 from eqsolve.mechanisms.capacity.goal_congruence import Congruence, goal_congruence
 from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision
-from eqsolve.mechanisms.capacity.shared_lifetime import (
-    Margins,
-    SharedLifetime,
-    regime_margins,
-    shared_optimum,
-)
+from eqsolve.mechanisms.capacity.shared_lifetime import SharedLifetime, shared_optimum
+from eqsolve.mechanisms.capacity.shared_regimes import Margins, regime_margins
 from eqsolve.mechanisms.capacity.tariffs import capitalised, relative_benefit_two_part, two_part
 
 Scalar = Float[Array, ""]

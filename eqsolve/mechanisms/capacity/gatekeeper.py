@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float
 
 from eqsolve._fields import per_entry
 from eqsolve.mechanisms.capacity.acquisition import best_reply
-from eqsolve.mechanisms.capacity.environment import expected_own_value, expected_shared_value
+from eqsolve.mechanisms.capacity.expectations import expected_own_value, expected_shared_value
 from eqsolve.mechanisms.capacity.first_best import dedicated_levels, fungible_capacity
 from eqsolve.mechanisms.capacity.renegotiation import CapacityGame
 

@@ -13,13 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from eqsolve.mechanisms.capacity.lifetime import (
-    DedicatedOptimum,
-    LifetimeDivision,
-    best_capacity,
-    dedicated_optimum,
-    net_present_value,
-)
+from eqsolve.mechanisms.capacity.dedicated_optimum import DedicatedOptimum, dedicated_optimum, net_present_value
+from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision, best_capacity
 from eqsolve.mechanisms.capacity.transfer_rules import TransferRule, require_rule
 
 Scalar = Float[Array, ""]

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from eqsolve._fields import as_fields
 from eqsolve.mechanisms._roots import falling_root, polished
 from eqsolve.mechanisms.capacity._zoom import zoomed
-from eqsolve.mechanisms.capacity.environment import expected_own_price
+from eqsolve.mechanisms.capacity.expectations import expected_own_price
 from eqsolve.mechanisms.capacity.first_best import fungible_capacity
 from eqsolve.mechanisms.capacity.renegotiation import CapacityGame, capacity_outcomes
 from eqsolve.solve import solve_nash

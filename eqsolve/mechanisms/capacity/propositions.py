@@ -12,7 +12,8 @@ from eqsolve.mechanisms.capacity.conditions import (
     price_curvature,
     scarcity,
 )
-from eqsolve.mechanisms.capacity.environment import CapacityEnvironment, expected_shadow_price
+from eqsolve.mechanisms.capacity.environment import CapacityEnvironment
+from eqsolve.mechanisms.capacity.expectations import expected_shadow_price
 from eqsolve.mechanisms.capacity.first_best import dedicated_capacity, fungible_capacity
 from eqsolve.mechanisms.capacity.gatekeeper import GatekeeperContract, gatekeeper_contract
 from eqsolve.mechanisms.capacity.markup import CorrectivePrice, corrective_price

@@ -20,8 +20,8 @@ from eqsolve._fields import as_fields, per_entry, player_names, require_nonnegat
 from eqsolve.action import Action
 from eqsolve.game import Game
 from eqsolve.mechanisms._pay import own_entry
-from eqsolve.mechanisms.capacity.environment import (
-    CapacityEnvironment,
+from eqsolve.mechanisms.capacity.environment import CapacityEnvironment
+from eqsolve.mechanisms.capacity.expectations import (
     enough,
     expected_own_price,
     expected_own_value,

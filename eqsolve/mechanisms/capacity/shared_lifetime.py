@@ -2,10 +2,6 @@ r"""Divisions that share capacity over its life, with multipliers, variable cost
 
 Capacity bought once at $v$ per unit is worth its price where $\sum_t \gamma^t E S_t(k^*) = v$, with $S_t$ the shadow
 price of period t: the largest of the net marginal revenues $x_{it} R_i' - w_{it}$ after reallocation, or zero.
-
-For quadratic revenue, where all divisions are served and all capacity is used in every state, $S_t$ is a straight line:
-with $b_{it} = 1 / (2 h_i x_{it})$, $H_t = 1 / \sum_i b_{it}$ and $K = \sum_i \theta_i E\epsilon_i / (2 h_i)$,
-$E S_t(k) = H_t (K - k - \sum_i w_{it} b_{it})$.
 """
 
 from typing import Any
@@ -21,16 +17,14 @@ from eqsolve.demand.joint import JointDistribution
 from eqsolve.mechanisms._roots import falling_root
 from eqsolve.mechanisms.capacity._laws import as_shocks
 from eqsolve.mechanisms.capacity.accounting import discount_factors, whole_periods
-from eqsolve.mechanisms.capacity.conditions import interior_margin, limited_volatility, scarcity
-from eqsolve.mechanisms.capacity.environment import (
-    CapacityEnvironment,
+from eqsolve.mechanisms.capacity.environment import CapacityEnvironment
+from eqsolve.mechanisms.capacity.expectations import (
     enough,
     expected_own_price,
     expected_own_value,
     expected_shadow_price,
     expected_shared_value,
 )
-from eqsolve.mechanisms.capacity.families import QuadraticRevenue
 from eqsolve.mechanisms.capacity.revenue import Revenue, Values, fields_of, require_division
 
 Scalar = Float[Array, ""]
@@ -99,6 +93,7 @@ class SharedLifetime(eqx.Module):
     **Source:** Dutta and Reichelstein (paper 002), section 5.
 
     >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
     >>> shocks = JointTable([[0.9, 1.1], [1.1, 0.9]], [0.5, 0.5])
     >>> shared = SharedLifetime(QuadraticRevenue([10.0, 8.0], 0.5), shocks, [2.0, 1.5], price=9.0, rate=0.1, periods=4)
     >>> shared.periods, shared.variable_cost.shape
@@ -210,6 +205,7 @@ def shared_optimum(shared: SharedLifetime) -> SharedPlan:
     **Source:** Dutta and Reichelstein (paper 002), section 5, before Proposition 6; Lemma 3 for dedicated capacity.
 
     >>> from eqsolve.demand.joint import JointTable
+    >>> from eqsolve.mechanisms.capacity import QuadraticRevenue
     >>> shocks = JointTable([[0.9, 1.1], [1.1, 0.9]], [0.5, 0.5])
     >>> x = [[1.0, 1.4], [1.0, 1.2], [1.0, 0.8], [1.0, 0.6]]
     >>> shared = SharedLifetime(QuadraticRevenue([10.0, 8.0], [0.5, 0.4]), shocks, 0.0, 9.0, 0.1, multiplier=x)
@@ -248,81 +244,6 @@ def _worth_its_price(shared: SharedLifetime, worth: Any, zero: Array) -> Array:
     # a Newton step of rounding size from a constant: it gives the root its derivatives
     slope = jax.lax.stop_gradient(jnp.where(pays & (slope < 0), slope, -1.0))
     return jnp.where(pays, at - jnp.where(pays, value, 0.0) / slope, 0.0)
-
-
-class Margins(eqx.Module):
-    """What keeps shared capacity in the regime in which shadow prices of quadratic revenue are straight lines.
-
-    **Fields** [money/unit]: `limited_volatility`: the lowest net marginal revenue of each division at its dedicated
-    capacity, shape `[T, divisions]`; not negative where it always uses all of it. `interior`: by how much each
-    division's first unit outbids the shadow price in its worst state, shape `[T, divisions]`; positive where it is
-    always served. `scarcity`: the lowest shadow price, shape `[T]`; zero where some state leaves capacity idle.
-    """
-
-    limited_volatility: Table
-    interior: Table
-    scarcity: PerPeriod
-
-
-@eqx.filter_jit
-def regime_margins(shared: SharedLifetime, dedicated: Each) -> Margins:
-    """How far limited volatility and interior allocations hold at the dedicated capacities, and at their sum.
-
-    **Arguments:** `dedicated`: the capacity of each division on its own, as from `shared_optimum` [units].
-    **Returns:** `Margins`.
-    **Source:** Dutta and Reichelstein (paper 002), section 4; that both are needed, ERRATA.md.
-    """
-    total = jnp.sum(dedicated)
-
-    def at(period: CapacityEnvironment) -> tuple[Array, Array, Array]:
-        alone = limited_volatility(period, dedicated)
-        return alone, interior_margin(period, total), scarcity(period, total)
-
-    return Margins(*shared.each_period(at))
-
-
-def interior_capacity(shared: SharedLifetime) -> Scalar:
-    r"""The efficient shared capacity of quadratic revenue where every allocation is interior, in closed form.
-
-    $k^* = K - (v + \sum_t \gamma^t H_t \sum_i w_{it} b_{it}) / \sum_t \gamma^t H_t$, with the notation at the head of
-    this file.
-
-    **Returns:** the capacity [units]; meaningless where `regime_margins` are negative, and then `shared_optimum` is
-    right.
-    **Errors:** `TypeError` where revenue is not a `QuadraticRevenue`.
-    **Source:** derived here; it replaces the claim of paper 002, Proposition 6, that it is the sum of dedicated
-    capacities (ERRATA.md).
-
-    >>> from eqsolve.demand.joint import JointTable
-    >>> shocks = JointTable([[0.9, 1.1], [1.1, 0.9]], [0.5, 0.5])
-    >>> x = [[1.0, 1.4], [1.0, 1.2], [1.0, 0.8], [1.0, 0.6]]
-    >>> shared = SharedLifetime(QuadraticRevenue([10.0, 8.0], [0.5, 0.4]), shocks, 0.0, 9.0, 0.1, multiplier=x)
-    >>> round(float(interior_capacity(shared)), 2), round(float(shared_optimum(shared).capacity), 2)
-    (13.57, 13.57)
-    """
-    free, steepness = demand_lines(shared)
-    worth = shared.discounts * steepness
-    cost = jnp.sum(shared.variable_cost / (2 * curvatures(shared) * shared.multiplier), axis=1)
-    return (worth @ (free - cost) - shared.price) / jnp.sum(worth)
-
-
-def demand_lines(shared: SharedLifetime) -> tuple[PerPeriod, PerPeriod]:
-    """Of each period, K and H: what divisions want for free together, and how steeply the shadow price falls."""
-    curvature = curvatures(shared)
-    assert isinstance(shared.revenue, QuadraticRevenue)
-    mean = shared.each_period(lambda period: period.shocks.mean())
-    free = jnp.sum(shared.revenue.scale * mean / (2 * curvature), axis=1)
-    return free, 1 / jnp.sum(1 / (2 * curvature * shared.multiplier), axis=1)
-
-
-def curvatures(shared: SharedLifetime) -> Each:
-    """The coefficient $h_i$ of each division's quadratic revenue; raises for other revenue."""
-    if not isinstance(shared.revenue, QuadraticRevenue):
-        raise TypeError(
-            f"revenue is {type(shared.revenue).__name__}; straight lines need a QuadraticRevenue. `shared_optimum`"
-            " takes any revenue."
-        )
-    return jnp.broadcast_to(shared.revenue.curvature, (shared.divisions,))
 
 
 def _stacked(laws: list[JointDistribution]) -> JointDistribution:

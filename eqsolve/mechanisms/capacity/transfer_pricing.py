@@ -10,13 +10,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from eqsolve.mechanisms.capacity.lifetime import (
-    DedicatedOptimum,
-    ExpectedUse,
-    LifetimeDivision,
-    dedicated_optimum,
-    net_present_value,
-)
+from eqsolve.mechanisms.capacity.dedicated_optimum import DedicatedOptimum, dedicated_optimum, net_present_value
+from eqsolve.mechanisms.capacity.lifetime import ExpectedUse, LifetimeDivision
 from eqsolve.mechanisms.capacity.transfer_rules import TransferRule, require_rule
 
 Scalar = Float[Array, ""]

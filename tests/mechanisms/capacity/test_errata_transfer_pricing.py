@@ -7,10 +7,11 @@ import numpy as np
 
 from eqsolve.demand.uniform import Uniform
 from eqsolve.mechanisms.capacity.accounting import annuity
+from eqsolve.mechanisms.capacity.dedicated_optimum import dedicated_optimum, net_present_value
 from eqsolve.mechanisms.capacity.families import QuadraticRevenue
 from eqsolve.mechanisms.capacity.full_cost_propositions import proposition_4i, proposition_4ii
 from eqsolve.mechanisms.capacity.goal_congruence import full_use_capacity
-from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision, dedicated_optimum, net_present_value, use_of
+from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision, use_of
 from eqsolve.mechanisms.capacity.tariffs import capitalised, gatekeeper_tariff, naive_full_cost, two_part
 from eqsolve.mechanisms.capacity.transfer_pricing import full_cost_gap, induced, volume_variance
 from eqsolve.mechanisms.capacity.transfer_rules import Tariff

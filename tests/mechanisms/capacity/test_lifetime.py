@@ -13,8 +13,9 @@ from scipy.optimize import minimize_scalar
 from eqsolve.demand.finite import DiscreteTable
 from eqsolve.demand.lognormal import LogNormal
 from eqsolve.demand.uniform import Uniform
+from eqsolve.mechanisms.capacity.dedicated_optimum import dedicated_optimum
 from eqsolve.mechanisms.capacity.families import QuadraticRevenue, RootRevenue, ShiftedLogRevenue
-from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision, dedicated_optimum, use_of
+from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision, use_of
 from eqsolve.mechanisms.capacity.tariffs import naive_full_cost
 
 QUADRATIC = QuadraticRevenue(10.0, 0.5)

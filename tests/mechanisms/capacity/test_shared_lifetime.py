@@ -10,13 +10,8 @@ from eqsolve.demand.joint import JointTable
 from eqsolve.mechanisms.capacity.capitalised_negotiation import capitalised_negotiation, period_equilibria
 from eqsolve.mechanisms.capacity.families import QuadraticRevenue, RootRevenue
 from eqsolve.mechanisms.capacity.full_cost_propositions import proposition_6
-from eqsolve.mechanisms.capacity.shared_lifetime import (
-    MultipliedRevenue,
-    SharedLifetime,
-    interior_capacity,
-    regime_margins,
-    shared_optimum,
-)
+from eqsolve.mechanisms.capacity.shared_lifetime import MultipliedRevenue, SharedLifetime, shared_optimum
+from eqsolve.mechanisms.capacity.shared_regimes import interior_capacity, regime_margins
 
 TRUSTED = {"rtol": 1e-8, "atol": 1e-9}
 THETA, H = np.array([10.0, 8.0]), np.array([0.5, 0.4])

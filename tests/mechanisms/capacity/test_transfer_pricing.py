@@ -13,6 +13,7 @@ from eqsolve.mechanisms.capacity.divisional_accounts import divisional_accounts
 from eqsolve.mechanisms.capacity.families import QuadraticRevenue, RootRevenue
 from eqsolve.mechanisms.capacity.goal_congruence import full_use_capacity
 from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision, use_of
+from eqsolve.mechanisms.capacity.own_rule import OwnRule
 from eqsolve.mechanisms.capacity.tariffs import (
     capitalised,
     gatekeeper_tariff,
@@ -22,7 +23,7 @@ from eqsolve.mechanisms.capacity.tariffs import (
     variable_cost,
 )
 from eqsolve.mechanisms.capacity.transfer_pricing import full_cost_gap, induced, volume_variance
-from eqsolve.mechanisms.capacity.transfer_rules import DualPricing, MarkUp, OwnRule, Tariff
+from eqsolve.mechanisms.capacity.transfer_rules import DualPricing, MarkUp, Tariff
 
 TRUSTED = {"rtol": 1e-8, "atol": 1e-9}
 ROOT = LifetimeDivision(RootRevenue(20.0), Uniform(0.2, 1.6), 2.0, 12.0, 0.1, periods=5)

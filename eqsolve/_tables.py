@@ -1,6 +1,5 @@
 """Plain-text tables for `str()` of results."""
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,20 +19,14 @@ def number(value: Any) -> str:
 def shown(value: Any) -> str:
     """A number, or an array of numbers."""
     values = np.asarray(value)
-    return number(values) if values.shape == () and values.dtype.kind == "f" else np.array2string(values, precision=6)
+    if values.shape == () and values.dtype.kind == "f":
+        return number(values)
+    return np.array2string(values, precision=6, threshold=SHOWN, max_line_width=1000)
 
 
 def is_traced(tree: Any) -> bool:
     """Whether there are no numbers to print yet."""
     return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
-
-
-def fields_table(module: Any) -> str:
-    """The fields of a module of arrays, one per line."""
-    if is_traced(module):
-        return repr(module)
-    rows = [(field.name, shown(getattr(module, field.name))) for field in dataclasses.fields(module)]
-    return table((type(module).__name__, "value"), rows)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], most: int = SHOWN) -> str:

@@ -26,6 +26,7 @@ from eqsolve._fields import (
     require_values,
     require_vector,
 )
+from eqsolve._tabled import Tabled
 
 Scalar = Float[Array, ""]
 PerPeriod = Float[Array, " periods"]
@@ -80,7 +81,7 @@ def user_cost(price: Any, rate: Any, life: Any) -> Scalar:
     return jnp.where(sound, fields["price"] / jnp.where(worth > 0, worth, 1.0), jnp.nan)
 
 
-class UnitCost(eqx.Module):
+class UnitCost(Tabled):
     """What a unit of output costs per period when capacity is fully used [money/unit].
 
     **Fields:** `user`: the user cost of capacity. `variable`: the variable cost. `traditional`: price over life plus

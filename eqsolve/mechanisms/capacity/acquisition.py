@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from eqsolve._tabled import Tabled
 from eqsolve.equilibrium import Status
 from eqsolve.mechanisms._roots import falling_root, polished
 from eqsolve.mechanisms.capacity.expectations import enough, expected_own_price, expected_shadow_price
@@ -81,7 +81,7 @@ def reaction_curve(game: CapacityGame, division: int, capacities: Any) -> Float[
     return jax.vmap(lambda capacity: best_reply(game, division, capacity))(pairs)
 
 
-class CapacityResult(eqx.Module):
+class CapacityResult(Tabled):
     """An outcome of the renegotiation game beside the first best.
 
     **Fields:** `capacity`: rights; `profit`: of every division. `firm_profit`: E M - c k. `first_best`: the shared

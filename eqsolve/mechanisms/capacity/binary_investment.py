@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from eqsolve._fields import as_fields, require_positive, require_scalar, require_values
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms._roots import bisected, polished
 from eqsolve.mechanisms.capacity.accounting import DepreciationSchedule, relative_benefit
 from eqsolve.mechanisms.capacity.dedicated_optimum import net_present_value
@@ -25,7 +26,7 @@ PerPeriod = Float[Array, " periods"]
 Types = Callable[[Scalar], LifetimeDivision]
 
 
-class BinaryInvestment(eqx.Module):
+class BinaryInvestment(Tabled):
     r"""The threshold type of an all-or-nothing investment, and the charges that separate types there.
 
     **Fields:** `threshold` $\theta^*$. `schedule`: REOB, whose charges are $\bar z_t$. `margins`: what the threshold

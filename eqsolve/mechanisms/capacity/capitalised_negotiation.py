@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms.capacity.accounting import relative_benefit
 from eqsolve.mechanisms.capacity.expectations import expected_shadow_price, own_states
 from eqsolve.mechanisms.capacity.shared_lifetime import SharedLifetime, shared_optimum
@@ -25,7 +26,7 @@ PerPeriod = Float[Array, " periods"]
 Table = Float[Array, "periods divisions"]
 
 
-class CapitalisedNegotiation(eqx.Module):
+class CapitalisedNegotiation(Tabled):
     """What capitalised full cost makes of two divisions that renegotiate.
 
     **Fields:** `charges`: of a dollar of capitalised cost, shape `[T, 2]`. `residuals`: what a unit more of its own

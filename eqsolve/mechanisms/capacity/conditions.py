@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from eqsolve._tabled import Tabled
 from eqsolve.demand.joint import JointDiscrete
 from eqsolve.mechanisms.capacity._laws import likely_ends, shock_ends
 from eqsolve.mechanisms.capacity.environment import CapacityEnvironment
@@ -97,7 +97,7 @@ def scarcity(environment: CapacityEnvironment, capacity: Any) -> Number:
     return environment.checked(jnp.min(jnp.where(possible[:, 0], price, jnp.inf)))
 
 
-class PriceCurvature(eqx.Module):
+class PriceCurvature(Tabled):
     """How the shadow price bends in the shocks, between pairs of states.
 
     **Fields:** `lowest`, `highest`: of the price in the middle of two states less the mean of its prices in both
@@ -142,7 +142,7 @@ def price_curvature(environment: CapacityEnvironment, capacity: Any) -> PriceCur
     return PriceCurvature(environment.checked(low), environment.checked(high))
 
 
-class Regularity(eqx.Module):
+class Regularity(Tabled):
     """Margins of the papers' assumptions on revenue, over given quantities and shocks.
 
     **Fields:** each not negative where an assumption holds. `first_unit`: the lowest R'(0) - w [money/unit].

@@ -6,13 +6,14 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms.capacity.lifetime import ExpectedUse, LifetimeDivision, best_capacity, use_of
 
 Scalar = Float[Array, ""]
 PerPeriod = Float[Array, " periods"]
 
 
-class DedicatedOptimum(eqx.Module):
+class DedicatedOptimum(Tabled):
     r"""The first best of a division with capacity of its own.
 
     **Fields:** `capacity` $k^o$ [units]. `npv`: net present value [money]. `annual_profit`: the same income each period

@@ -8,11 +8,11 @@ depreciation, both together are worth the cash flows, because cost charges are w
 
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from eqsolve._fields import require_values
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms.capacity.accounting import DepreciationSchedule
 from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision
 from eqsolve.mechanisms.capacity.transfer_rules import TransferRule
@@ -21,7 +21,7 @@ Scalar = Float[Array, ""]
 PerPeriod = Float[Array, " periods"]
 
 
-class DivisionalAccounts(eqx.Module):
+class DivisionalAccounts(Tabled):
     """Accounts by period on one path, shape `[T]`, and what they are worth.
 
     **Fields:** `upstream`: residual income [money]. `downstream`: operating income [money]. `centre`: what the buyer

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms._roots import falling_root, polished
 from eqsolve.mechanisms.capacity.environment import CapacityEnvironment
 from eqsolve.mechanisms.capacity.expectations import (
@@ -25,7 +25,7 @@ Number = Float[Array, ""]
 Each = Float[Array, " divisions"]
 
 
-class DedicatedPlan(eqx.Module):
+class DedicatedPlan(Tabled):
     """The best capacity of every division on its own, one entry per division.
 
     **Fields:** `capacity` [units]. `profit`: E CM_i - c k_i per period [money]. `output`: expected sales [units].
@@ -38,7 +38,7 @@ class DedicatedPlan(eqx.Module):
     full: Each
 
 
-class FungiblePlan(eqx.Module):
+class FungiblePlan(Tabled):
     """The best capacity for all divisions to share.
 
     **Fields:** `capacity` [units]. `profit`: E M - c k per period [money]. `output`: expected sales, one entry per

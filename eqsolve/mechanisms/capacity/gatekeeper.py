@@ -6,11 +6,11 @@ shocks are known. They agree on the right that maximises firm profit and split w
 
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from eqsolve._fields import per_entry
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms.capacity.acquisition import best_reply
 from eqsolve.mechanisms.capacity.expectations import expected_own_value, expected_shared_value
 from eqsolve.mechanisms.capacity.first_best import dedicated_levels, fungible_capacity
@@ -20,7 +20,7 @@ Number = Float[Array, ""]
 Pair = Float[Array, " two"]
 
 
-class GatekeeperContract(eqx.Module):
+class GatekeeperContract(Tabled):
     """What gatekeeper and client agree on; pairs are in the order of the divisions.
 
     **Fields:** `capacity`: rights with the contract [units]. `payment`: for the client's right, to the gatekeeper

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms.capacity.dedicated_optimum import DedicatedOptimum, dedicated_optimum, net_present_value
 from eqsolve.mechanisms.capacity.lifetime import LifetimeDivision, best_capacity
 from eqsolve.mechanisms.capacity.transfer_rules import TransferRule, require_rule
@@ -21,7 +22,7 @@ Scalar = Float[Array, ""]
 PerPeriod = Float[Array, " periods"]
 
 
-class Congruence(eqx.Module):
+class Congruence(Tabled):
     """Whether a rule is strongly goal congruent for a division, and by how much it fails.
 
     **Fields:**

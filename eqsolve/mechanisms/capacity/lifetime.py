@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Float
 
 from eqsolve._checks import require_finite
 from eqsolve._fields import as_fields, per_entry, require_nonnegative, require_positive, require_scalar
+from eqsolve._tabled import Tabled
 from eqsolve.demand.distribution import Distribution
 from eqsolve.demand.finite import FiniteDemand
 from eqsolve.expectation.gauss import split_levels
@@ -164,7 +165,7 @@ class LifetimeDivision(eqx.Module):
         return jnp.broadcast_to(jnp.concatenate(values), (self.periods,))
 
 
-class ExpectedUse(eqx.Module):
+class ExpectedUse(Tabled):
     """What becomes of a capacity in each period, expected, shape `[T]`.
 
     **Fields:** `output` [units]. `revenue` [money]. `full`: the probability that all capacity is used.

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from eqsolve._fields import as_fields
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms._roots import falling_root, polished
 from eqsolve.mechanisms.capacity._zoom import zoomed
 from eqsolve.mechanisms.capacity.expectations import expected_own_price
@@ -18,7 +19,7 @@ from eqsolve.solve import solve_nash
 Number = Float[Array, ""]
 
 
-class CorrectivePrice(eqx.Module):
+class CorrectivePrice(Tabled):
     """A charge per unit of right at which total capacity is efficient.
 
     **Fields:** `price` [money/unit]. `markup`: price less capacity cost, negative where divisions would buy too little.
@@ -75,7 +76,7 @@ def corrective_price(game: CapacityGame) -> CorrectivePrice:
     return CorrectivePrice(price, price - environment.capacity_cost, jnp.stack([first, total - first]))
 
 
-class SinglePrice(eqx.Module):
+class SinglePrice(Tabled):
     """One charge for firms of several types.
 
     **Fields:** `price` [money/unit]. `firm_profit`: expected over types at this price; `at_cost`: where rights are

@@ -8,19 +8,19 @@ charge for it.
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from eqsolve._fields import as_fields, require_nonnegative, require_scalar, require_values, require_vector
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms.capacity.accounting import DepreciationSchedule, whole_periods
 
 Scalar = Float[Array, ""]
 PerPeriod = Float[Array, " periods"]
 
 
-class OverlappingAccounts(eqx.Module):
+class OverlappingAccounts(Tabled):
     """Accounts of a firm's capacity in periods 1 to T, each of shape `[T]`.
 
     **Fields:** `capacity` $k_t$ [units]. `depreciation` $D_t$ of all assets [money]. `opening_book_value` $A_{t-1}$,

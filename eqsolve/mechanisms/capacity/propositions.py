@@ -1,9 +1,9 @@
 """The papers' static propositions as checks: what they assume, what they claim, and by how much each holds."""
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms.capacity.acquisition import CapacityResult, best_reply, renegotiated, result_at
 from eqsolve.mechanisms.capacity.conditions import (
     PriceCurvature,
@@ -24,7 +24,7 @@ Each = Float[Array, " divisions"]
 Truth = Bool[Array, ""]
 
 
-class CapacityComparison(eqx.Module):
+class CapacityComparison(Tabled):
     """Shared against separate first-best capacity.
 
     **Fields:** `dedicated`: of every division; `fungible`: shared [units]. `price_gap`: E S at the sum of dedicated
@@ -81,7 +81,7 @@ def compare_capacity(environment: CapacityEnvironment) -> CapacityComparison:
     )
 
 
-class EfficientRights(eqx.Module):
+class EfficientRights(Tabled):
     """Whether dedicated capacities are an efficient equilibrium of the renegotiation game.
 
     **Fields:** `limited_volatility`, `interior`, `scarcity`: margins of the hypotheses [money/unit]; with `curvature`,
@@ -140,7 +140,7 @@ def efficient_rights(game: CapacityGame, tolerance: float = 1e-8) -> EfficientRi
     )
 
 
-class InvestmentBias(eqx.Module):
+class InvestmentBias(Tabled):
     """How far equilibrium capacity is from the first best, and why.
 
     **Fields:** `comparison`: shared against separate first best. `outcome`: the Nash equilibrium. `between`: by how
@@ -177,7 +177,7 @@ def investment_bias(game: CapacityGame) -> InvestmentBias:
     return InvestmentBias(comparison, outcome, jnp.minimum(total - low, high - total), corrective_price(game))
 
 
-class EfficientGatekeeper(eqx.Module):
+class EfficientGatekeeper(Tabled):
     """Whether a gatekeeper's contract leads to efficient capacity that both agree to.
 
     **Fields:** `contract`. `residual`: what the gatekeeper would add to its own capacity, given the client's right

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from eqsolve._fields import require_broadcast
+from eqsolve._tabled import Tabled
 from eqsolve._tangents import pushed_forward
 from eqsolve.mechanisms._roots import falling_root
 from eqsolve.mechanisms.capacity.revenue import Revenue
@@ -28,7 +29,7 @@ Use = Literal["efficient", "literal"]
 USES = ("efficient", "literal")
 
 
-class Allocation(eqx.Module):
+class Allocation(Tabled):
     """How shared capacity is used.
 
     **Fields:** `quantity`: of every division [units]. `price`: the shadow price S [money/unit]. `value`: revenue less

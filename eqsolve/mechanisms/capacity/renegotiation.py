@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 
 from eqsolve._checks import float_dtype
 from eqsolve._fields import as_fields, per_entry, player_names, require_nonnegative, require_positive, require_values
+from eqsolve._tabled import Tabled
 from eqsolve.action import Action
 from eqsolve.game import Game
 from eqsolve.mechanisms._pay import own_entry
@@ -158,7 +159,7 @@ def capacity_jacobian(params: CapacityGame, actions: Mapping[str, Array]) -> dic
     }
 
 
-class Negotiation(eqx.Module):
+class Negotiation(Tabled):
     """What divisions agree on in given states of the world.
 
     **Fields:** `quantity`: of every division [units]. `price`: the shadow price [money/unit]. `value`: M; `own`: CM_i

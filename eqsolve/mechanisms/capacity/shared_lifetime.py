@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float
 
 from eqsolve._checks import require_finite
 from eqsolve._fields import as_fields, require_nonnegative, require_positive, require_scalar
+from eqsolve._tabled import Tabled
 from eqsolve.demand.joint import JointDistribution
 from eqsolve.mechanisms._roots import falling_root
 from eqsolve.mechanisms.capacity._laws import as_shocks
@@ -182,7 +183,7 @@ class SharedLifetime(eqx.Module):
         )
 
 
-class SharedPlan(eqx.Module):
+class SharedPlan(Tabled):
     r"""The first best of shared capacity over its life, and that of each division on its own.
 
     **Fields:** `capacity` $k^*$ [units]. `npv`: net present value [money]. `shadow_price`: $E S_t(k^*)$ [money/unit],

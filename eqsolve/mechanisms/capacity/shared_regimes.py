@@ -9,6 +9,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms.capacity.conditions import interior_margin, limited_volatility, scarcity
 from eqsolve.mechanisms.capacity.environment import CapacityEnvironment
 from eqsolve.mechanisms.capacity.families import QuadraticRevenue
@@ -20,7 +21,7 @@ Each = Float[Array, " divisions"]
 Table = Float[Array, "periods divisions"]
 
 
-class Margins(eqx.Module):
+class Margins(Tabled):
     """What keeps shared capacity in the regime in which shadow prices of quadratic revenue are straight lines.
 
     **Fields** [money/unit]: `limited_volatility`: the lowest net marginal revenue of each division at its dedicated

@@ -10,6 +10,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms.capacity.dedicated_optimum import DedicatedOptimum, dedicated_optimum, net_present_value
 from eqsolve.mechanisms.capacity.lifetime import ExpectedUse, LifetimeDivision
 from eqsolve.mechanisms.capacity.transfer_rules import TransferRule, require_rule
@@ -18,7 +19,7 @@ Scalar = Float[Array, ""]
 PerPeriod = Float[Array, " periods"]
 
 
-class Induced(eqx.Module):
+class Induced(Tabled):
     """What a division does under a transfer pricing rule, expected where shocks matter.
 
     **Fields:**

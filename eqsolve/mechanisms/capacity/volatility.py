@@ -7,16 +7,16 @@ sells at all; a charge of c with w per unit sold is efficient.
 
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from eqsolve._fields import as_fields, require_nonnegative, require_positive
+from eqsolve._tabled import Tabled
 
 Values = Float[Array, "*batch"]
 
 
-class CapitalisedCost(eqx.Module):
+class CapitalisedCost(Tabled):
     """Efficient against capitalised charges.
 
     **Fields:** `capacity`: first best; `induced`: where variable cost is capitalised [units]. `profit` and

@@ -11,16 +11,15 @@ $g = g_o + g_m$, and the rest of $\Pi$ for the manufacturer: $b$ divides the pro
 
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 
 from eqsolve._checks import as_array
 from eqsolve._fields import require_values
-from eqsolve._tables import fields_table
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms.classic.channel import Channel, Terms, Values
 
 
-class BuyBack(eqx.Module):
+class BuyBack(Tabled):
     r"""A coordinating buy-back contract and how it divides the profit; `str()` prints a table.
 
     **Fields:** `wholesale_price` $w$, `buy_back` $b$ [money/unit]. `share` $\lambda$: of the chain's gains and losses
@@ -42,9 +41,6 @@ class BuyBack(eqx.Module):
     def terms(self) -> Terms:
         """The contract as terms of the channel."""
         return Terms(self.wholesale_price, self.buy_back)
-
-    def __str__(self) -> str:
-        return fields_table(self)
 
 
 def buy_back_contract(channel: Channel, buy_back: Any) -> BuyBack:

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from eqsolve._checks import as_array, require_finite
 from eqsolve._fields import as_fields, require_nonnegative, require_values
-from eqsolve._tables import fields_table
+from eqsolve._tabled import Tabled
 from eqsolve.demand.distribution import Discrete, Distribution
 from eqsolve.mechanisms.newsvendor.single import Newsvendor
 
@@ -49,7 +49,7 @@ class Terms(eqx.Module):
         )
 
 
-class Settlement(eqx.Module):
+class Settlement(Tabled):
     """What a contract brings; `str()` prints a table.
 
     **Fields:** `order` [units]: the outlet's choice, the smallest best one. `outlet`, `manufacturer`, `chain`: expected
@@ -64,9 +64,6 @@ class Settlement(eqx.Module):
     best_order: Values
     best_chain: Values
     efficiency: Values
-
-    def __str__(self) -> str:
-        return fields_table(self)
 
 
 class Channel(eqx.Module):

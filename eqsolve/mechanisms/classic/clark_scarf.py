@@ -28,6 +28,7 @@ from eqsolve._fields import (
     require_values,
     require_vector,
 )
+from eqsolve._tabled import Tabled
 from eqsolve.demand.distribution import Continuous, Distribution
 
 
@@ -96,7 +97,7 @@ class FiniteSerial(eqx.Module):
         return costs & law & (self.discount > 0) & (self.discount <= 1)
 
 
-class FiniteSerialPlan(eqx.Module):
+class FiniteSerialPlan(Tabled):
     r"""Optimal levels with n = 1, 2, ... periods to go (row n - 1), stage 1 first.
 
     **Fields:** `echelon` `[periods, N]`: order-up-to levels, at most what the next stage upstream has; the lowest level

@@ -22,7 +22,7 @@ from eqsolve._fields import (
     require_nonnegative,
     require_positive,
 )
-from eqsolve._tables import fields_table
+from eqsolve._tabled import Tabled
 
 Values = Float[Array, "..."]
 
@@ -83,7 +83,7 @@ class DiscountChannel(eqx.Module):
         return above & all_nonnegative(self.cost, self.seller_setup, self.seller_holding)
 
 
-class Trade(eqx.Module):
+class Trade(Tabled):
     """One way of trading: `retail_price` [money/unit], `lot` [units], `demand` [units/time], profits [money/time].
 
     Where nothing is worth selling, demand, lot and profits are zero and the retail price is the one that ends demand.
@@ -101,7 +101,7 @@ class Trade(eqx.Module):
         return self.buyer + self.seller
 
 
-class SharedChannel(eqx.Module):
+class SharedChannel(Tabled):
     r"""Trade as it is, as it is best for both, and the seller's shares of joint profit at which both gain.
 
     **Fields:** `wholesale_price` $p$; `separate`: the trade it leads to; `together`: the best for both.
@@ -114,9 +114,6 @@ class SharedChannel(eqx.Module):
     together: Trade
     lowest_share: Values
     highest_share: Values
-
-    def __str__(self) -> str:
-        return fields_table(self)
 
 
 def coordinate_by_share(channel: DiscountChannel, wholesale_price: Any = None) -> SharedChannel:

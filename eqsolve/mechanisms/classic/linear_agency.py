@@ -23,7 +23,7 @@ from eqsolve._fields import (
     require_scalar,
     require_vector,
 )
-from eqsolve._tables import fields_table
+from eqsolve._tabled import Tabled
 from eqsolve.action import Action
 from eqsolve.bounds import Box
 from eqsolve.game import Game
@@ -115,7 +115,7 @@ class LinearAgency(eqx.Module):
         )
 
 
-class LinearContract(eqx.Module):
+class LinearContract(Tabled):
     r"""The best linear contract.
 
     **Fields:** `rate` $\beta$ and `effort` $e$ `[tasks]`; `wage` $w$ [money]; `risk_premium`
@@ -135,9 +135,6 @@ class LinearContract(eqx.Module):
     def loss(self) -> Float[Array, ""]:
         """What hidden effort costs: the first-best surplus less this one [money]."""
         return self.first_best - self.surplus
-
-    def __str__(self) -> str:
-        return fields_table(self)
 
 
 def agency_outcomes(params: LinearAgency, actions: Mapping[str, Array], shock: None) -> dict[str, Array]:

@@ -22,7 +22,7 @@ from eqsolve._fields import (
     require_positive,
     require_values,
 )
-from eqsolve._tables import fields_table
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms.classic.lot_sizing import cost_rate, economic_order_quantity, joint_lot
 
 Values = Float[Array, "..."]
@@ -96,7 +96,7 @@ class LotTrade(eqx.Module):
         return nan_unless(self._valid, (price - self.cost) * self.demand - setups)
 
 
-class LotAgreement(eqx.Module):
+class LotAgreement(Tabled):
     r"""What bargaining over lots leads to.
 
     **Fields:** `own_lot`, `joint_lot` [units]; `status_quo_cost` $C(0)$ of the buyer, `status_quo_profit` $\Pi(0)$ of
@@ -118,9 +118,6 @@ class LotAgreement(eqx.Module):
     lowest_share: Values
     highest_share: Values
     share: Values
-
-    def __str__(self) -> str:
-        return fields_table(self)
 
 
 def bargain_over_lots(trade: LotTrade, seller_weight: Any = 0.5) -> LotAgreement:

@@ -2,19 +2,19 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from eqsolve._fields import as_numbers, require_broadcast, require_nonnegative, require_positive, require_values
+from eqsolve._tabled import Tabled
 
 Values = Float[Array, "..."]
 MAY_BE_ZERO = ("order_cost", "order_costs", "holdings")
 MAY_BE_INFINITE = ("backorder",)
 
 
-class LotSize(eqx.Module):
+class LotSize(Tabled):
     """A lot size: `quantity` [units], `interval` between orders [time], `cost` of ordering and holding [money/time]."""
 
     quantity: Values

@@ -15,6 +15,7 @@ from eqsolve._fields import (
     require_values,
     require_vector,
 )
+from eqsolve._tabled import Tabled
 
 Tiers = Float[Array, " tiers"]
 
@@ -77,7 +78,7 @@ class DiscountSchedule(eqx.Module):
         return jnp.where((q >= 0) & self._valid, self.fixed[safe] + self.price[safe] * q, jnp.nan)
 
 
-class DiscountedLot(eqx.Module):
+class DiscountedLot(Tabled):
     """The best lot: `quantity` [units], `tier` (from 0), `price` paid per unit on average, `cost` [money/time].
 
     NaN, and tier -1, where a traced parameter is out of range.

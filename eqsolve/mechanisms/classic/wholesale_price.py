@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from eqsolve._fields import require_scalar, require_values
-from eqsolve._tables import fields_table
+from eqsolve._tabled import Tabled
 from eqsolve.demand.distribution import Continuous, Distribution
 from eqsolve.mechanisms._roots import bisected, polished, support_grid
 from eqsolve.mechanisms.classic.channel import Channel, Settlement, Terms
@@ -24,7 +24,7 @@ Scalar = Float[Array, ""]
 APART = 4  # points of the grid between which the rise is measured
 
 
-class FailureRate(eqx.Module):
+class FailureRate(Tabled):
     """Whether the generalised failure rate of a law rises; `str()` prints a table.
 
     **Fields:** `holds`: whether it nowhere falls by more than rounding. `margin`: its smallest elasticity, the
@@ -34,9 +34,6 @@ class FailureRate(eqx.Module):
     holds: Bool[Array, ""]
     margin: Scalar
     place: Scalar
-
-    def __str__(self) -> str:
-        return fields_table(self)
 
 
 def generalised_failure_rate(law: Continuous, x: Array) -> Array:
@@ -102,7 +99,7 @@ class WholesalePrice(eqx.Module):
         return jnp.sum(jnp.isfinite(self.peaks)) <= 1
 
     def __str__(self) -> str:
-        return fields_table(self.settlement) + f"\nbest wholesale price {self.wholesale_price}, peaks {self.peaks}"
+        return str(self.settlement) + f"\nbest wholesale price {self.wholesale_price}, peaks {self.peaks}"
 
 
 def best_wholesale_price(channel: Channel, candidates: int = 8) -> WholesalePrice:

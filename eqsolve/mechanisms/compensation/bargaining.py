@@ -8,13 +8,14 @@ from jaxtyping import Array, Bool, Float
 
 from eqsolve._checks import as_array, require_kind
 from eqsolve._fields import all_positive, per_entry, require_positive
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms.compensation.inducing import InducingSchemes
 
 Solution = Literal["nash", "kalai-smorodinsky", "egalitarian"]
 SOLUTIONS = ("nash", "kalai-smorodinsky", "egalitarian")
 
 
-class Agreement(eqx.Module):
+class Agreement(Tabled):
     """What departments agree on: `net_pay` `[n]` [money], the `share` `[n]` of output that gives it; `exists`."""
 
     net_pay: Float[Array, " n"]

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float
 
 from eqsolve._checks import as_array, require_kind
 from eqsolve._fields import as_fields, nan_unless, per_entry
-from eqsolve._tables import fields_table
+from eqsolve._tabled import Tabled
 from eqsolve.certify.certificate import Certificate, certify
 from eqsolve.mechanisms.compensation.model import EffortModel
 from eqsolve.mechanisms.compensation.pareto import ParetoPoint
@@ -23,7 +23,7 @@ from eqsolve.mechanisms.compensation.pay import CustomPay, Pay
 Shares = Float[Array, " n"]
 
 
-class InducingSchemes(eqx.Module):
+class InducingSchemes(Tabled):
     r"""All schemes 4 whose first-order conditions hold at $e^P$: one for every vector of output shares $\alpha$.
 
     **Fields:** `base` $r$ and `trade` $s$ `[n, n]`: rates without a share of output, and what a whole share takes from
@@ -99,9 +99,6 @@ class InducingSchemes(eqx.Module):
     def _shares(self, share: Any) -> Shares:
         given = as_array(share, self.slope.dtype, "share")
         return per_entry(given, self.slope.shape[0], "share")
-
-    def __str__(self) -> str:
-        return fields_table(self)
 
 
 def inducing_schemes(point: ParetoPoint, reservation: Any = 0.0) -> InducingSchemes:

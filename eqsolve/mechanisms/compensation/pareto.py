@@ -7,14 +7,14 @@ from jaxtyping import Array, Bool, Float
 
 from eqsolve._checks import as_array, concrete, require_kind
 from eqsolve._fields import nan_unless
-from eqsolve._tables import fields_table
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms.compensation.model import EffortModel
 from eqsolve.mechanisms.compensation.pay import Pay
 from eqsolve.mechanisms.compensation.terms import Effort
 from eqsolve.solve import solve_first_best
 
 
-class ParetoPoint(eqx.Module):
+class ParetoPoint(Tabled):
     r"""An effort matrix with what follows from it, and all slopes that pay schemes need.
 
     **Fields:** `effort` $e^P$ `[n, n]`; `output` $f$, `performance` $V$ `[n]`, `cost` $C$ `[n]`. `output_slope`,
@@ -48,9 +48,6 @@ class ParetoPoint(eqx.Module):
         size = jnp.max(jnp.abs(self.output_slope) + jnp.abs(self.cost_slope))
         gap = jnp.abs(self.output_slope - self.cost_slope)
         return jnp.all(gap <= jnp.finfo(gap.dtype).eps ** 0.4 * size)
-
-    def __str__(self) -> str:
-        return fields_table(self)
 
 
 def pareto_effort(model: EffortModel) -> ParetoPoint:

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from eqsolve._checks import unknown_name
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms.newsvendor.competing import CompetingNewsvendors, most_customers
 
 
@@ -28,7 +29,7 @@ class ReplyInterval(eqx.Module):
     highest: Float[Array, ""]
 
 
-class EquilibriumEnds(eqx.Module):
+class EquilibriumEnds(Tabled):
     """The smallest and largest stocks in equilibrium.
 
     **Fields** (a batch puts its axis in front):

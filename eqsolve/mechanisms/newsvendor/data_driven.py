@@ -15,13 +15,13 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from eqsolve._checks import require_finite
 from eqsolve._fields import as_fields, require_nonnegative, require_scalar, require_values, require_vector
-from eqsolve._tables import fields_table
+from eqsolve._tabled import Tabled
 
 Scalar = Float[Array, ""]
 Vector = Float[Array, " observations"]
 
 
-class SampleOrder(eqx.Module):
+class SampleOrder(Tabled):
     """An order from a sample, with percentile bootstrap intervals; `str()` prints a table.
 
     **Fields:**
@@ -35,9 +35,6 @@ class SampleOrder(eqx.Module):
     profit: Scalar
     order_interval: Float[Array, "2"]
     profit_interval: Float[Array, "2"]
-
-    def __str__(self) -> str:
-        return fields_table(self)
 
 
 def order_from_sample(

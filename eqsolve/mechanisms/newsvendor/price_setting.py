@@ -16,14 +16,14 @@ from jaxtyping import Array, Bool, Float
 
 from eqsolve._checks import require_finite
 from eqsolve._fields import as_fields, require_nonnegative, require_positive, require_scalar, require_values
-from eqsolve._tables import fields_table
+from eqsolve._tabled import Tabled
 from eqsolve.demand.distribution import Distribution
 from eqsolve.mechanisms._roots import bisected, polished, support_grid
 
 Scalar = Float[Array, ""]
 
 
-class PricePlan(eqx.Module):
+class PricePlan(Tabled):
     """A price, what is ordered at it, and every other candidate; `str()` prints a table.
 
     **Fields:**
@@ -46,9 +46,6 @@ class PricePlan(eqx.Module):
     price_order_holds: Bool[Array, ""]
     stationary: Float[Array, " candidates"]
     peaks: Bool[Array, " candidates"]
-
-    def __str__(self) -> str:
-        return fields_table(self)
 
 
 class _PriceSetting(eqx.Module):

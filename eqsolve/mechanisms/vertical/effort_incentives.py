@@ -7,18 +7,17 @@ $$\frac{\partial \pi_i}{\partial x} - \frac{\partial \Pi}{\partial x} =
   \underbrace{-\sum_{j \ne i} \frac{\partial q_j}{\partial x}(p_j - c)}_{\text{horizontal}}.$$
 """
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from eqsolve._tables import fields_table
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms.vertical.effort import PerOutlet, PriceEffort, price_effort_outcomes
 
 Scalar = Float[Array, ""]
 
 
-class EffortExternalities(eqx.Module):
+class EffortExternalities(Tabled):
     """Marginal profits and what separates them, one entry per outlet; `str()` prints a table.
 
     **Fields:** for the outlet's price [units] and effort [1]: `outlet_*`, the outlet's marginal profit; `chain_*`, the
@@ -34,9 +33,6 @@ class EffortExternalities(eqx.Module):
     chain_effort: PerOutlet
     vertical_effort: PerOutlet
     horizontal_effort: PerOutlet
-
-    def __str__(self) -> str:
-        return fields_table(self)
 
 
 def effort_externalities(model: PriceEffort, price: PerOutlet, effort: PerOutlet) -> EffortExternalities:
@@ -77,7 +73,7 @@ def effort_externalities(model: PriceEffort, price: PerOutlet, effort: PerOutlet
     )
 
 
-class EffortBalance(eqx.Module):
+class EffortBalance(Tabled):
     r"""Both sides of equation (5) at a common price and effort; `str()` prints a table.
 
     **Fields:**
@@ -121,9 +117,6 @@ class EffortBalance(eqx.Module):
         as it must at a first best inside the limits.
         """
         return self.price_diversion - self.effort_diversion
-
-    def __str__(self) -> str:
-        return fields_table(self)
 
 
 def effort_balance(model: PriceEffort, price: Scalar, effort: Scalar) -> EffortBalance:

@@ -9,12 +9,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from eqsolve._fields import require_nonnegative, require_scalar
-from eqsolve._tables import fields_table
+from eqsolve._tabled import Tabled
 from eqsolve.action import Action
 from eqsolve.equilibrium import Status
 from eqsolve.game import Game
@@ -31,7 +30,7 @@ from eqsolve.solve import solve_first_best
 Scalar = Float[Array, ""]
 
 
-class FirstBest(eqx.Module):
+class FirstBest(Tabled):
     r"""The best symmetric plan of a chain, and the derivatives of expected sales there.
 
     **Fields** (numbers): `price` $p^*$ and `stock` $y^*$ at each outlet; `sales` $E t$ of each; `sells_out`
@@ -51,9 +50,6 @@ class FirstBest(eqx.Module):
     profit: Scalar
     kinked: Bool[Array, ""]
     solved: Bool[Array, ""]
-
-    def __str__(self) -> str:
-        return fields_table(self)
 
     @property
     def actions(self) -> dict[str, Array]:

@@ -14,11 +14,11 @@ binds, and negative below, where a floor does.
 
 from collections.abc import Iterable
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from eqsolve._checks import unknown_name
+from eqsolve._tabled import Tabled
 from eqsolve.mechanisms.vertical.contract import Contract
 from eqsolve.mechanisms.vertical.first_best import FirstBest
 
@@ -53,7 +53,7 @@ PROPOSITIONS = {
 }
 
 
-class Terms(eqx.Module):
+class Terms(Tabled):
     r"""A contract that makes the first best stationary for every outlet, and what it leaves them.
 
     **Fields:** `contract`. `price_slope`: an outlet's marginal profit in its price at the plan: negative where a floor

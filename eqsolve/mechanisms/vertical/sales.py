@@ -5,11 +5,11 @@ Slopes are differentiated under the integral, $dE t_i / dx = E[dD_i / dx;\, D_i 
 
 from typing import Any, TypeGuard
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from eqsolve._tabled import Tabled
 from eqsolve.demand.joint import Independent, JointDiscrete, JointDistribution
 from eqsolve.demand.normal import Normal
 from eqsolve.demand.uniform import Uniform
@@ -22,7 +22,7 @@ from eqsolve.mechanisms.vertical.demand import Pair, Parts, SteadyParts, Vertica
 Table = Float[Array, "2 2"]
 
 
-class ExpectedSales(eqx.Module):
+class ExpectedSales(Tabled):
     r"""Expected sales at given prices and stocks, and their slopes.
 
     **Fields:** `sales` $E t_i$ [units] and `stockout` $P(D_i \ge y_i)$, one entry per outlet; `d_price`, `d_stock`:

@@ -37,8 +37,10 @@ def as_numbers(owner: str, **given: Any) -> dict[str, Array]:
     return values
 
 
-def per_entry(value: Array, length: int, what: str) -> Array:
+def per_entry(value: Array | None, length: int, what: str) -> Array:
     """`value` with one entry for each of `length` players or products; a single number is shared by all."""
+    if value is None:
+        raise TypeError(f"{what} is None; give one number, or {length} of them, one per entry.")
     if value.shape not in ((), (length,)):
         raise ValueError(f"{what} has shape {value.shape}; give one number, or {length} of them, one per entry.")
     return jnp.broadcast_to(value, (length,))
@@ -72,8 +74,10 @@ def require_sized(owner: str, ranks: Mapping[str, int], **fields: Array) -> None
             raise ValueError(f"{owner}.{name} has shape {value.shape}; give {wanted}{alike}.")
 
 
-def require_scalar(value: Array, what: str) -> None:
+def require_scalar(value: Array | None, what: str) -> None:
     """Raise where `value` is not a single number."""
+    if value is None:
+        raise TypeError(f"{what} is None; give one number.")
     if value.shape != ():
         raise ValueError(f"{what} has shape {value.shape}; give one number.")
 

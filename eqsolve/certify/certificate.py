@@ -206,7 +206,9 @@ def _local_size(problem: Problem, x: Array, payoffs: Array) -> Float[Array, " pl
     """
     owners = jnp.asarray(problem.owners)
     scale = action_scale(problem, x, x)
-    cross = jnp.where(owners[:, None] == owners[None, :], 0.0, problem.marginal_and_jacobian(x)[1])
+    cross = problem.marginal_and_jacobian(x)[1]
+    # where an own slope is infinite, as that of a root at zero, so may be derivatives that are none
+    cross = jnp.where((owners[:, None] == owners[None, :]) | ~jnp.isfinite(cross), 0.0, cross)
     others = jnp.zeros_like(payoffs).at[owners].add(scale * (jnp.abs(cross) @ scale))
     step = jnp.diag(scale)
     own = owners[:, None] == jnp.arange(payoffs.shape[0])

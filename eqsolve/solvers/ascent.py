@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from eqsolve.linalg import eliminate, is_positive_definite
+from eqsolve.solvers.base import require_counts
 
 Payoff = Callable[[Float[Array, " k"]], Float[Array, ""]]
 
@@ -38,9 +39,7 @@ class Ascent(eqx.Module):
     max_rejections: int = eqx.field(static=True, default=12)
 
     def __check_init__(self) -> None:
-        for name in ("max_steps", "max_rejections"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Ascent.{name} is {getattr(self, name)}; give at least 1.")
+        require_counts(self, "max_steps", "max_rejections")
 
     def climb(
         self, payoff: Payoff, start: Array, lower: Array, upper: Array

@@ -57,12 +57,18 @@ class Solver(eqx.Module):
         """Search from `start`, which lies in the box. Must not leave the box, and must stop on NaN."""
 
 
+def require_counts(settings: Any, *names: str) -> None:
+    """Raise where one of the settings named is no positive whole number."""
+    for name in names:
+        value = getattr(settings, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"{type(settings).__name__}.{name} is {value!r}; give a whole number of at least 1.")
+
+
 def require_settings(solver: Any, *counts: str) -> None:
     """Raise where one of the settings named is no positive whole number, or the tolerance no share or None."""
     kind = type(solver).__name__
-    for name in counts:
-        if not isinstance(getattr(solver, name), int) or getattr(solver, name) < 1:
-            raise ValueError(f"{kind}.{name} is {getattr(solver, name)!r}; give a whole number of at least 1.")
+    require_counts(solver, *counts)
     if solver.tolerance is not None and not 0 < solver.tolerance < 1:
         raise ValueError(f"{kind}.tolerance is {solver.tolerance}; give a number between 0 and 1, or None.")
 

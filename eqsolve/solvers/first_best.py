@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from eqsolve.problem import Problem
 from eqsolve.solvers.ascent import Ascent, Payoff
-from eqsolve.solvers.base import Solution, Solver, action_scale
+from eqsolve.solvers.base import Solution, Solver, action_scale, require_counts
 from eqsolve.solvers.bracket import search_interval
 from eqsolve.solvers.ellipsoid import ellipsoid_climb
 from eqsolve.solvers.newton import Newton
@@ -40,8 +40,7 @@ class GlobalAscent(Solver):
     ascent: Ascent = Ascent()
 
     def __check_init__(self) -> None:
-        if self.starts < 1:
-            raise ValueError(f"GlobalAscent.starts is {self.starts}; give at least 1.")
+        require_counts(self, "starts")
         require_points(self.points, "GlobalAscent.points")
 
     def solve(self, problem: Problem, start: Float[Array, " n"]) -> Solution:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from eqsolve.solvers.base import rounding
 
 SCALES = 24  # halvings of the box's width at which points are added near bounds and the present action
+FINE_SCALES = range(SCALES + 4, 53, 3)  # more, at the present action only: one that slopes must be seen to, in any box
 
 
 @functools.lru_cache
@@ -25,8 +26,9 @@ def grid_points(lower: Array, upper: Array, present: Array, points: int) -> Floa
     if count > 1:
         return grid
     # what matters may happen close to a bound of a very wide box, or close to the present action
-    width = (upper - lower) * 0.5 ** jnp.arange(2, SCALES + 2, dtype=lower.dtype)[:, None]
-    near = [lower + width, upper - width, present + width, present - width]
+    halvings = np.arange(2, SCALES + 2), np.array([*range(2, SCALES + 2), *FINE_SCALES])
+    width, step = ((upper - lower) * jnp.asarray(0.5**count, lower.dtype)[:, None] for count in halvings)
+    near = [lower + width, upper - width, present + step, present - step]
     return jnp.sort(jnp.clip(jnp.concatenate([grid, *near]), lower, upper), axis=0)
 
 

@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 from eqsolve._checks import concrete, unknown_name
 from eqsolve.problem import Problem
 from eqsolve.solvers.ascent import Ascent
-from eqsolve.solvers.base import near_best
+from eqsolve.solvers.base import near_best, require_counts
 from eqsolve.solvers.bracket import reply_candidates, sign_change
 from eqsolve.solvers.ground import Ground, within
 from eqsolve.solvers.peaks import bracket_around, grid_points, highest_few, peaks_of
@@ -56,9 +56,7 @@ class Search(eqx.Module):
 
     def __check_init__(self) -> None:
         require_points(self.points, "Search.points")
-        for name in ("starts", "peaks"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Search.{name} is {getattr(self, name)}; give at least 1.")
+        require_counts(self, "starts", "peaks")
         for action, pair in (self.box or {}).items():
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:
                 raise ValueError(f"Search.box[{action!r}] is {pair!r}; give a pair (low, high).")

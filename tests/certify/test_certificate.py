@@ -77,6 +77,37 @@ def test_a_narrow_far_peak_is_found():
     assert eqs.certify(game.with_params({"height": 0.1}), found.actions).certified
 
 
+def cliff(params, x):
+    """Rises steeply to 0.34, then falls slowly."""
+    return jnp.tanh((x["x"] - 0.33) * 500) - params["fall"] * x["x"]
+
+
+@pytest.mark.parametrize("width", [10.0, 1e6, 1e9, 1e12])
+def test_a_point_that_slopes_is_not_certified_however_wide_the_box(width):
+    game = eqs.game_from_payoffs({"x": cliff}, {"x": (0.0, width)}, {"fall": 0.024})
+    for x in (0.4, 0.9, 5.0, 29.802322387695312, 1000.0):
+        if x < width:
+            certificate = eqs.certify(game, {"x": x})
+            assert not certificate.certified
+            assert float(certificate.gain["x"]) > 1e-4
+    found = eqs.solve_nash(game, {"x": 5.0}, solver=eqs.BestReply())
+    np.testing.assert_allclose(found.actions["x"], 0.33 + np.arccosh(np.sqrt(500 / 0.024)) / 500, rtol=1e-9)
+    assert eqs.certify(game, found.actions).certified
+
+
+def root(params, x):
+    return -params["size"] * jnp.sqrt(x["x"])
+
+
+def test_the_best_point_is_certified_although_its_slope_is_infinite():
+    game = eqs.game_from_payoffs(
+        {"x": root, "y": lambda _, a: -((a["y"] - 1.0) ** 2)}, {"x": (0.0, 1.0), "y": (0.0, 2.0)}, {"size": 1.0}
+    )
+    assert eqs.certify(game, {"x": 0.0, "y": 1.0}).certified
+    assert not eqs.certify(game, {"x": 0.1, "y": 1.0}).certified
+    assert not eqs.certify(game, {"x": 0.0, "y": 0.9}).certified
+
+
 MATRIX = np.array([[0.2, 0.1, 0.5, -0.3], [0.1, 0.0, 0.2, 0.4], [-0.4, 0.3, 0.1, 0.2], [0.3, 0.2, 0.2, -0.1]])
 LINEAR = np.array([1.0, -0.5, 0.7, 0.3])
 

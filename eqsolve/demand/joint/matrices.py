@@ -39,8 +39,10 @@ def require_covariance(matrix: Array, size: int, what: str) -> None:
         )
 
 
-def require_correlation(matrix: Array, size: int, what: str) -> None:
+def require_correlation(matrix: Array | None, size: int, what: str) -> None:
     """Raise as `require_covariance`, and where a concrete diagonal is not one."""
+    if matrix is None:
+        raise TypeError(f"{what} is None; give a {size} x {size} matrix with ones on its diagonal.")
     values = concrete(matrix)
     if matrix.shape == (size, size) and values is not None:
         off = np.abs(np.diagonal(values) - 1) > _slack(matrix)

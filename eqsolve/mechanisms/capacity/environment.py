@@ -4,9 +4,17 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from eqsolve._fields import as_fields, per_entry, require_nonnegative, require_positive, require_scalar
+from eqsolve._fields import (
+    as_fields,
+    per_entry,
+    require_nonnegative,
+    require_positive,
+    require_scalar,
+    require_values,
+)
 from eqsolve.demand.joint import JointDistribution
 from eqsolve.mechanisms.capacity._laws import as_shocks
 from eqsolve.mechanisms.capacity.reallocation import Use, require_use
@@ -42,6 +50,15 @@ class CapacityEnvironment(eqx.Module):
     >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), capacity_cost=3.0, shocks=shocks)
     >>> float(expected_shadow_price(divisions, 12.0)), expected_own_price(divisions, [7.0, 5.0]).tolist()
     (3.0, [3.0, 3.0])
+
+    Continuous shocks from 0.5 to 1.5 that move against each other (a table may have correlations of -1 and 1, too):
+
+    >>> from eqsolve.demand import Uniform
+    >>> from eqsolve.demand.joint import GaussianCopula
+    >>> law = GaussianCopula([Uniform(0.5, 1.0), Uniform(0.5, 1.0)], correlation=[[1.0, -0.5], [-0.5, 1.0]])
+    >>> divisions = CapacityEnvironment(QuadraticRevenue([10.0, 8.0], 0.5), capacity_cost=3.0, shocks=law)
+    >>> round(float(expected_shadow_price(divisions, 12.0)), 3)
+    3.004
     """
 
     revenue: Revenue
@@ -69,6 +86,8 @@ class CapacityEnvironment(eqx.Module):
         require_scalar(self.capacity_cost, f"{owner}.capacity_cost")
         require_positive(self.capacity_cost, f"{owner}.capacity_cost")
         require_nonnegative(self.variable_cost, f"{owner}.variable_cost")
+        for name in ("capacity_cost", "variable_cost"):
+            require_values(getattr(self, name), np.isfinite, f"{owner}.{name}", "give finite numbers")
         if self.revenue.divisions not in (1, self.divisions):
             raise ValueError(
                 f"{owner}.revenue has parameters of {self.revenue.divisions} divisions, shocks {self.divisions}"

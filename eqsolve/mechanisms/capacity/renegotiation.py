@@ -83,6 +83,8 @@ class CapacityGame(eqx.Module):
             raise ValueError(f"{owner}.environment has one division, who has nobody to trade with; give two or more.")
         self.environment = fields["environment"]
         share = fields["share"]
+        if share is None:
+            raise TypeError(f"{owner}.share is None; give a number from 0 to 1, or {n} shares, one per division.")
         if share.ndim == 0 and n == 2:
             require_values(share, lambda x: (x >= 0) & (x <= 1), f"{owner}.share", "give a number from 0 to 1")
             share = jnp.stack([share, 1 - share])

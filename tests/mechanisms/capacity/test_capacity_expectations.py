@@ -11,6 +11,7 @@ from eqsolve.demand import Normal, Triangular, Uniform
 from eqsolve.demand.joint import GaussianCopula, Independent, MultivariateLogNormal, MultivariateNormal, TCopula
 from eqsolve.mechanisms.capacity import (
     CapacityEnvironment,
+    CapacityGame,
     QuadraticRevenue,
     RootRevenue,
     expected_own_price,
@@ -166,3 +167,28 @@ def test_what_cannot_be_integrated_says_so():
         CapacityEnvironment(3.0, 1.0, Independent(Uniform(0.5, 1.0)))  # pyright: ignore
     with pytest.raises(ValueError, match="literal"):
         CapacityEnvironment(RootRevenue(1.0), 1.0, Independent(Uniform(0.5, 1.0)), use="idle")  # pyright: ignore
+
+
+@pytest.mark.parametrize(
+    ("error", "match", "given"),
+    [
+        (TypeError, r"capacity_cost is None; give one number", {"capacity_cost": None}),
+        (TypeError, r"variable_cost is None; give one number, or 1", {"variable_cost": None}),
+        (ValueError, r"capacity_cost is inf; give finite numbers", {"capacity_cost": np.inf}),
+        (ValueError, r"variable_cost is inf; give finite numbers", {"variable_cost": np.inf}),
+    ],
+)
+def test_missing_and_infinite_costs_are_named(error, match, given):
+    fields = {"revenue": RootRevenue(1.0), "capacity_cost": 1.0, "shocks": Independent(Uniform(0.5, 1.0))} | given
+    with pytest.raises(error, match=match):
+        CapacityEnvironment(**fields)
+
+
+def test_a_missing_share_or_correlation_is_named():
+    laws = [Uniform(0.5, 1.0), Uniform(0.5, 1.0)]
+    given = CapacityEnvironment(RootRevenue([1.0, 1.0]), 1.0, Independent(*laws))
+    with pytest.raises(TypeError, match="share is None; give a number from 0 to 1"):
+        CapacityGame(given, share=None)
+    for copula in (GaussianCopula, lambda laws, matrix: TCopula(laws, matrix, 3.0)):
+        with pytest.raises(TypeError, match="correlation is None; give a 2 x 2 matrix"):
+            copula(laws, None)

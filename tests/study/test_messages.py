@@ -198,7 +198,7 @@ UNPREPARED = {
     ),
     "solver field out of range": (
         lambda: study("first_best.starts = 0"),
-        r"first_best: GlobalAscent\.starts is 0; give at least",
+        r"first_best: GlobalAscent\.starts is 0; give a whole number of at least",
     ),
     "nested solver field": (
         lambda: study("first_best.ascent.max_stp = 1"),
